@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Id;
 use crate::{Code, Error, Result, wire};
 
@@ -123,6 +125,45 @@ impl Call {
         if !bytes.is_empty() {
             self.baggage = wire::decode(bytes).ok().map(Arc::new);
         }
+    }
+}
+
+/// A call as it crosses to another process: what is left of its time instead of its deadline.
+#[derive(Serialize, Deserialize)]
+struct Travelling {
+    timeout_us: Option<u64>,
+    trace: (u64, u64),
+    span: u64,
+    execution: Option<Id>,
+    baggage: Option<BTreeMap<String, String>>,
+}
+
+impl Serialize for Call {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Travelling {
+            timeout_us: self
+                .remaining()
+                .map(|left| u64::try_from(left.as_micros()).unwrap_or(u64::MAX)),
+            trace: ((self.trace >> 64) as u64, self.trace as u64),
+            span: self.span,
+            execution: self.execution,
+            baggage: self.baggage.as_deref().cloned(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Call {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let travelled = Travelling::deserialize(deserializer)?;
+        let trace = (u128::from(travelled.trace.0) << 64) | u128::from(travelled.trace.1);
+        let mut call = Self::new(trace, travelled.span);
+        if let Some(left) = travelled.timeout_us {
+            call = call.within(Duration::from_micros(left));
+        }
+        call.execution = travelled.execution;
+        call.baggage = travelled.baggage.map(Arc::new);
+        Ok(call)
     }
 }
 

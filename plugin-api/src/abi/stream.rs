@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use abi_stable::StableAbi;
 use abi_stable::sabi_trait;
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RBox, RVec};
-use abi_stable::StableAbi;
 use async_ffi::FfiFuture;
 use futures_core::Stream;
 use futures_util::{FutureExt, StreamExt};
@@ -39,14 +39,19 @@ pub trait BatchStream: Send + Sync {
 
 pub type BatchStreamBox = BatchStream_TO<'static, RBox<()>>;
 
-type Source = Pin<Box<dyn Stream<Item = Result<Vec<u8>>> + Send>>;
-
 /// A stream of encoded items, on either side of the waist.
-pub struct RawStream(Kind);
+pub struct RawStream {
+    kind: Kind,
+    /// A failure that came behind items already taken as a batch; told by the next one.
+    failure: Option<Error>,
+}
 
 enum Kind {
-    Local(Source),
+    /// Of this side.
+    Local(Pin<Box<dyn Stream<Item = Result<Vec<u8>>> + Send>>),
+    /// Of the other side.
     Remote(Remote),
+    /// Of this side, ready to be handed to the other.
     Hosted(Box<BatchStreamBox>),
 }
 
@@ -57,47 +62,75 @@ struct Remote {
     ended: bool,
 }
 
+impl From<Kind> for RawStream {
+    fn from(kind: Kind) -> Self {
+        Self { kind, failure: None }
+    }
+}
+
 impl RawStream {
     /// A stream of this side.
     pub fn local(source: impl Stream<Item = Result<Vec<u8>>> + Send + 'static) -> Self {
-        Self(Kind::Local(Box::pin(source)))
+        Kind::Local(Box::pin(source)).into()
+    }
+
+    /// Waits for at least one item, then takes what is ready, up to `most`; the flag says that
+    /// nothing follows.
+    ///
+    /// # Errors
+    /// That of the stream, after which nothing follows.
+    pub async fn next_batch(&mut self, most: usize) -> Result<(Vec<Vec<u8>>, bool)> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let mut items = Vec::new();
+        let mut next = self.next().await;
+        loop {
+            match next {
+                None => return Ok((items, true)),
+                Some(Err(error)) if items.is_empty() => return Err(error),
+                Some(Err(error)) => {
+                    self.failure = Some(error);
+                    return Ok((items, false));
+                }
+                Some(Ok(item)) => items.push(item),
+            }
+            if items.len() >= most {
+                return Ok((items, false));
+            }
+            match self.next().now_or_never() {
+                Some(ready) => next = ready,
+                None => return Ok((items, false)),
+            }
+        }
     }
 
     /// Binds a stream of this side to the executor that shall poll and drop it.
     pub(super) fn hosted_on(self, executor: &Executor) -> Self {
-        match self.0 {
-            Kind::Local(source) => {
+        match self.kind {
+            Kind::Hosted(_) => self,
+            Kind::Local(_) | Kind::Remote(_) => {
                 let hosted = Hosted {
-                    state: Some(Arc::new(Mutex::new(State { source, failure: None }))),
+                    stream: Some(Arc::new(Mutex::new(self))),
                     executor: executor.clone(),
                 };
-                Self(Kind::Hosted(Box::new(BatchStream_TO::from_value(hosted, TD_Opaque))))
+                Kind::Hosted(Box::new(BatchStream_TO::from_value(hosted, TD_Opaque))).into()
             }
-            other => Self(other),
         }
     }
 
     pub(super) fn from_box(stream: BatchStreamBox) -> Self {
-        Self(Kind::Remote(Remote {
-            stream: Arc::new(stream),
-            waiting: VecDeque::new(),
-            pending: None,
-            ended: false,
-        }))
+        let stream = Arc::new(stream);
+        Kind::Remote(Remote { stream, waiting: VecDeque::new(), pending: None, ended: false })
+            .into()
     }
 
+    /// The form in which it crosses. A stream that a caller hands over is polled with the caller's
+    /// runtime.
     pub(super) fn into_box(self) -> BatchStreamBox {
-        match self.0 {
+        match self.hosted_on(&Executor::current()).kind {
             Kind::Hosted(stream) => *stream,
-            // A stream handed over by a caller is polled where it was made; without a runtime of
-            // its own it is polled by whoever pulls it.
-            local => match Self(local).hosted_on(&Executor::current()).0 {
-                Kind::Hosted(stream) => *stream,
-                Kind::Remote(remote) => {
-                    Self::local(RawStream(Kind::Remote(remote))).into_box()
-                }
-                Kind::Local(_) => unreachable!("a local stream was just hosted"),
-            },
+            Kind::Local(_) | Kind::Remote(_) => unreachable!("it was just hosted"),
         }
     }
 }
@@ -119,11 +152,11 @@ impl Stream for RawStream {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if let Kind::Hosted(_) = &this.0 {
-            let emptied = std::mem::replace(this, Self::local(futures_util::stream::empty()));
-            *this = Self::from_box(emptied.into_box());
+        if let Kind::Hosted(_) = &this.kind {
+            let hosted = std::mem::replace(this, Self::local(futures_util::stream::empty()));
+            *this = Self::from_box(hosted.into_box());
         }
-        match &mut this.0 {
+        match &mut this.kind {
             Kind::Local(source) => source.as_mut().poll_next(context),
             Kind::Remote(remote) => remote.poll_next(context),
             Kind::Hosted(_) => Poll::Ready(None),
@@ -140,10 +173,9 @@ impl Remote {
             if self.ended {
                 return Poll::Ready(None);
             }
-            let pending = self
-                .pending
-                .get_or_insert_with(|| Imported::new(self.stream.next(BATCH_ITEMS)));
-            let reply = std::task::ready!(pending.poll_unpin(context));
+            let pending =
+                self.pending.get_or_insert_with(|| Imported::new(self.stream.next(BATCH_ITEMS)));
+            let reply = ready!(pending.poll_unpin(context));
             self.pending = None;
             match unreply::<_, Batch>(reply) {
                 Ok(batch) => {
@@ -159,59 +191,31 @@ impl Remote {
     }
 }
 
-struct State {
-    source: Source,
-    /// A failure that came behind items already taken; told at the next call.
-    failure: Option<Error>,
-}
-
 struct Hosted {
-    state: Option<Arc<Mutex<State>>>,
+    /// Taken when dropped, so that dropping it can be guarded.
+    stream: Option<Arc<Mutex<RawStream>>>,
     executor: Executor,
 }
 
 impl BatchStream for Hosted {
     fn next(&self, most: u32) -> FfiFuture<Reply<Batch>> {
-        let Some(state) = self.state.clone() else {
-            return export::<Batch, _>(
-                &self.executor,
-                Box::pin(std::future::ready(Err(Error::internal("the stream was dropped")))),
-            );
-        };
-        export::<Batch, _>(&self.executor, Box::pin(async move { fill(state, most).await }))
-    }
-}
-
-async fn fill(state: Arc<Mutex<State>>, most: u32) -> Result<Batch> {
-    let mut state = state.lock().await;
-    if let Some(failure) = state.failure.take() {
-        return Err(failure);
-    }
-    let mut items = RVec::new();
-    let mut next = state.source.next().await;
-    loop {
-        match next {
-            None => return Ok(Batch { items, end: true }),
-            Some(Err(error)) if items.is_empty() => return Err(error),
-            Some(Err(error)) => {
-                state.failure = Some(error);
-                return Ok(Batch { items, end: false });
-            }
-            Some(Ok(item)) => items.push(item.into()),
-        }
-        if items.len() >= most as usize {
-            return Ok(Batch { items, end: false });
-        }
-        match state.source.next().now_or_never() {
-            Some(ready) => next = ready,
-            None => return Ok(Batch { items, end: false }),
-        }
+        let stream = self.stream.clone();
+        export::<Batch, _>(
+            &self.executor,
+            Box::pin(async move {
+                let Some(stream) = stream else {
+                    return Err(Error::internal("the stream was dropped"));
+                };
+                let (items, end) = stream.lock().await.next_batch(most as usize).await?;
+                Ok(Batch { items: items.into_iter().map(Into::into).collect(), end })
+            }),
+        )
     }
 }
 
 impl Drop for Hosted {
     fn drop(&mut self) {
-        let state = self.state.take();
-        self.executor.drop_contained(state);
+        let stream = self.stream.take();
+        self.executor.drop_contained(stream);
     }
 }
