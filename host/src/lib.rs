@@ -1,1 +1,15 @@
-//! The host.
+//! The host: loads, binds, supervises and stops plugins, and knows none of them by name.
+//!
+//! Read in this order: a command line ([`cli`]) and layers of configuration ([`config`]) say which
+//! plugins there are; [`discovery`] finds their files and [`manifest`] reads what they declare;
+//! [`plan`] decides what is loaded and who provides what to whom; [`trust`] opens the files.
+
+pub mod cli;
+pub mod config;
+pub mod diagnostic;
+pub mod discovery;
+pub mod logging;
+pub mod manifest;
+pub mod plan;
+pub mod report;
+pub mod trust;
