@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ratchet_plugin_api::Stream;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::io::BufReader;
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -33,7 +35,9 @@ impl Request {
     /// The first value of a header, its name given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
-        headers.find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        headers
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -59,17 +63,27 @@ pub enum Body {
 impl Reply {
     /// An answer with this status and no body.
     pub fn status(number: u16, words: &'static str) -> Self {
-        Self { status: (number, words), headers: Vec::new(), body: Body::Whole(Bytes::new()) }
+        Self {
+            status: (number, words),
+            headers: Vec::new(),
+            body: Body::Whole(Bytes::new()),
+        }
     }
 
     /// `200 OK` with this body.
     pub fn ok(body: impl Into<Bytes>) -> Self {
-        Self { body: Body::Whole(body.into()), ..Self::status(200, "OK") }
+        Self {
+            body: Body::Whole(body.into()),
+            ..Self::status(200, "OK")
+        }
     }
 
     /// `200 OK` with a body that arrives in pieces.
     pub fn pieces(pieces: Stream<Bytes>) -> Self {
-        Self { body: Body::Pieces(pieces), ..Self::status(200, "OK") }
+        Self {
+            body: Body::Pieces(pieces),
+            ..Self::status(200, "OK")
+        }
     }
 
     /// A redirect to `location`.
@@ -196,7 +210,11 @@ impl HttpServer {
                 }
             }
         });
-        Self { address, counter, accepting }
+        Self {
+            address,
+            counter,
+            accepting,
+        }
     }
 
     /// Where it listens.
@@ -238,7 +256,9 @@ where
     let mut reader = BufReader::new(reader);
     while let Ok(Some(request)) = read_request(&mut reader).await {
         counter.count(|counts| counts.requests += 1);
-        let close = request.header("connection").is_some_and(|value| value == "close");
+        let close = request
+            .header("connection")
+            .is_some_and(|value| value == "close");
         let bodiless = request.method == "HEAD";
         let reply = tokio::select! {
             reply = handler(request) => reply,
@@ -264,21 +284,31 @@ async fn hung_up(reader: &mut (impl AsyncBufRead + Unpin)) {
     }
 }
 
-async fn read_request<R: AsyncBufRead + Unpin>(
-    reader: &mut R,
-) -> std::io::Result<Option<Request>> {
+async fn read_request<R: AsyncBufRead + Unpin>(reader: &mut R) -> std::io::Result<Option<Request>> {
     let first = read_line(reader).await?;
     let mut words = first.split(' ');
-    let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
+    let (Some(method), Some(target)) = (words.next(), words.next()) else {
+        return Ok(None);
+    };
     let (method, target) = (method.to_owned(), target.to_owned());
     let mut headers = Vec::new();
     loop {
         let line = read_line(reader).await?;
-        let Some((name, value)) = line.split_once(':') else { break };
+        let Some((name, value)) = line.split_once(':') else {
+            break;
+        };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Request { method, target, headers, body: Vec::new() };
-    if request.header("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
+    let mut request = Request {
+        method,
+        target,
+        headers,
+        body: Vec::new(),
+    };
+    if request
+        .header("transfer-encoding")
+        .is_some_and(|value| value.contains("chunked"))
+    {
         loop {
             let size = read_line(reader).await?;
             let size = usize::from_str_radix(size.trim(), 16).map_err(std::io::Error::other)?;
@@ -318,7 +348,10 @@ async fn write_reply<W: AsyncWrite + Unpin>(
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     let has = |wanted: &str| {
-        reply.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted))
+        reply
+            .headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(wanted))
     };
     let empty_by_nature = number == 204 || number == 304 || number < 200;
     match &reply.body {
@@ -344,7 +377,9 @@ async fn write_reply<W: AsyncWrite + Unpin>(
         Body::Pieces(mut pieces) => {
             while let Some(piece) = pieces.next().await {
                 let piece = piece.map_err(std::io::Error::other)?;
-                writer.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+                writer
+                    .write_all(format!("{:x}\r\n", piece.len()).as_bytes())
+                    .await?;
                 writer.write_all(&piece).await?;
                 writer.write_all(b"\r\n").await?;
                 writer.flush().await?;

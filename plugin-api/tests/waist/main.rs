@@ -1,0 +1,10 @@
+//! What the waist promises, shown on a service that is exported, called as a remote one and made
+//! to misbehave in every way a provider can.
+
+mod calls;
+mod cancellation;
+mod clerk;
+mod panics;
+mod slots;
+mod streams;
+mod versions;
