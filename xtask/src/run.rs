@@ -36,7 +36,7 @@ fn run(project: &Project, mut arguments: Vec<String>) -> Result {
 }
 
 /// The plugins that this command line of `ratchet` loads, as their Cargo.toml says; all of them
-/// where that cannot be known, because a configuration file may name any.
+/// where that cannot be known, because a configuration may name any.
 fn needed<'a>(
     project: &'a Project,
     arguments: &[String],
@@ -48,7 +48,8 @@ fn needed<'a>(
     {
         return Ok(Vec::new());
     }
-    let configures = |argument: &String| argument.starts_with("--config") || argument == "-c";
+    let configures =
+        |argument: &String| argument.starts_with("--config") || argument.starts_with("--profile");
     if configured || arguments.iter().any(configures) {
         return Ok(project.plugins().collect());
     }

@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod bans;
+mod documents;
 mod layering;
 mod lockfile;
 mod manifests;
@@ -61,6 +62,7 @@ const RULES: &[Rule] = &[
     ("layering", layering::check),
     ("host tree", layering::check_host_tree),
     ("lockfile", lockfile::check),
+    ("documents", documents::check),
 ];
 
 fn run(project: &Project, arguments: Vec<String>) -> Result {
@@ -153,6 +155,11 @@ mod tests {
     #[test]
     fn the_lockfile_is_clean() {
         holds("lockfile");
+    }
+
+    #[test]
+    fn documents_name_what_exists() {
+        holds("documents");
     }
 
     #[test]

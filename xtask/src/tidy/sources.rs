@@ -43,13 +43,14 @@ impl SourceFile {
         }
     }
 
-    /// Whether all of it is compiled for tests or benchmarks alone.
+    /// Whether none of it is part of what is shipped.
     pub(super) fn is_test(&self) -> bool {
-        let folders = self
-            .path
-            .iter()
-            .any(|part| part == "tests" || part == "benches");
-        folders || self.path.file_stem().is_some_and(|stem| stem == "tests")
+        let apart = |part| {
+            ["tests", "benches", "examples"]
+                .iter()
+                .any(|name| part == *name)
+        };
+        self.path.iter().any(apart) || self.path.file_stem().is_some_and(|stem| stem == "tests")
     }
 
     /// The lines of code with their numbers, up to the unit tests, which come last in a file.
