@@ -11,6 +11,8 @@ use ratchet_plugin_api::abi::{Alive, Binding, ServiceHandle};
 use ratchet_plugin_api::{Code, Error, Result};
 use tokio::sync::watch;
 
+use crate::placement::Offer;
+
 /// Who provides what. Providers stand in the order in which they came, which is plan order.
 pub struct Registry {
     providers: RwLock<Vec<Provider>>,
@@ -95,6 +97,23 @@ impl Registry {
     pub fn bind_all(&self, service: &str, major: u16) -> Vec<Binding> {
         let providers = self.read();
         providers.iter().filter(|it| it.offers(service, major)).map(Provider::binding).collect()
+    }
+
+    /// The offers of a plugin, in the order in which it made them.
+    pub fn offers_of(&self, plugin: &str) -> Vec<(Offer, ServiceHandle)> {
+        let providers = self.read();
+        providers
+            .iter()
+            .filter(|provider| provider.plugin == plugin)
+            .map(|provider| {
+                let offer = Offer {
+                    service: provider.service.clone(),
+                    major: provider.major,
+                    instance: provider.instance.clone(),
+                };
+                (offer, provider.handle.clone())
+            })
+            .collect()
     }
 
     /// Takes an offer in.

@@ -1,0 +1,279 @@
+//! Brings the plugins of a plan up, level by level, and down again in reverse.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use ratchet_plugin_api::abi::{Host as _, PluginHandle};
+use ratchet_plugin_api::{Call, Code, Error, Result};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::config::Configuration;
+use crate::config::settings::{Placement, PluginSettings};
+use crate::diagnostic::Diagnostic;
+use crate::load;
+use crate::logging::Logging;
+use crate::placement::{Pool, PoolOptions, WorkerSetup};
+use crate::plan::{Plan, Planned};
+use crate::registry::Registry;
+use crate::trust;
+use crate::view::Surroundings;
+
+/// The plugins that are up.
+pub struct Running {
+    plugins: Vec<Up>,
+    around: Surroundings,
+    stopping: watch::Sender<bool>,
+    stop_timeout: Duration,
+}
+
+/// One plugin that is up.
+struct Up {
+    id: String,
+    place: Place,
+    /// Kept open for good: the dynamic linker tells libraries apart by name first, and theirs is
+    /// the descriptor's.
+    _file: File,
+}
+
+enum Place {
+    Here(PluginHandle),
+    Elsewhere(Pool),
+}
+
+impl Running {
+    /// Brings the plugins of `plan` up.
+    ///
+    /// # Errors
+    /// What kept one from starting; those that had started have been stopped again.
+    pub async fn start(
+        plan: &Plan,
+        configuration: &Configuration,
+        logging: &Logging,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut files = Vec::new();
+        let mut refusals = Vec::new();
+        for plugin in &plan.plugins {
+            match trust::open(plugin, &configuration.settings) {
+                Ok(file) => files.push(file),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        if !refusals.is_empty() {
+            return Err(refusals);
+        }
+        let (stopping, stopped) = watch::channel(false);
+        let binds = binds(plan);
+        let registry = Arc::new(Registry::new(binds));
+        let answering = Arc::clone(&registry);
+        let around = Surroundings {
+            registry,
+            log: Arc::clone(&logging.sink),
+            log_gate: logging.gate,
+            print: Arc::new(crate::stdio::print),
+            stopping: stopped,
+            answer: Arc::new(move |what: &str, _: &str| answer(&answering, what)),
+        };
+        let mut running = Self {
+            plugins: Vec::new(),
+            around,
+            stopping,
+            stop_timeout: configuration.settings.lifecycle.stop_timeout(),
+        };
+        let mut files = files.into_iter();
+        for level in plan.levels() {
+            let starting = level.into_iter().zip(files.by_ref()).map(|(plugin, file)| {
+                start_one(plugin, file, configuration, running.around.clone())
+            });
+            let mut failures = Vec::new();
+            for started in join_all(starting).await {
+                match started {
+                    Ok(up) => running.plugins.push(up),
+                    Err(failure) => failures.push(failure),
+                }
+            }
+            if !failures.is_empty() {
+                running.stop().await;
+                return Err(failures);
+            }
+        }
+        Ok(running)
+    }
+
+    /// Waits until every plugin placed elsewhere has started a process.
+    ///
+    /// # Errors
+    /// Why one has not.
+    pub async fn settled(&self) -> Result<()> {
+        for plugin in &self.plugins {
+            if let Place::Elsewhere(pool) = &plugin.place {
+                let ready = pool.ready().await;
+                ready.map_err(|error| error.context(format!("{} did not start", plugin.id)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who provides what.
+    pub fn registry(&self) -> &Registry {
+        &self.around.registry
+    }
+
+    /// Brings all plugins down, the last started first, and names those that miss the deadline.
+    pub async fn stop(self) {
+        self.stopping.send_replace(true);
+        for plugin in self.plugins.into_iter().rev() {
+            self.around.registry.withdraw_all(&plugin.id);
+            let call = Call::root().within(self.stop_timeout);
+            let stopped = match &plugin.place {
+                Place::Elsewhere(pool) => {
+                    pool.stop(self.stop_timeout).await;
+                    Ok(())
+                }
+                Place::Here(handle) => {
+                    // The plugin bounds itself by the call; one that does not is left behind.
+                    let grace = self.stop_timeout + Duration::from_millis(100);
+                    let stopping = tokio::time::timeout(grace, handle.stop(call)).await;
+                    stopping.unwrap_or_else(|_| {
+                        Err(Error::new(Code::Timeout, "it did not stop in time and was left"))
+                    })
+                }
+            };
+            if let Err(error) = stopped {
+                tracing::error!(plugin = plugin.id, %error, "a plugin did not stop well");
+            }
+        }
+    }
+}
+
+/// Which plugin answers for which contract: what the plan decided, where it had to decide.
+fn binds(plan: &Plan) -> BTreeMap<String, String> {
+    let mut binds = BTreeMap::new();
+    for plugin in &plan.plugins {
+        for (service, provider) in &plugin.bindings {
+            let instance = &provider.instance;
+            let name = if instance.is_empty() { &provider.plugin } else { instance };
+            binds.entry(service.clone()).or_insert_with(|| name.clone());
+        }
+    }
+    binds
+}
+
+async fn start_one(
+    plugin: &Planned,
+    file: File,
+    configuration: &Configuration,
+    around: Surroundings,
+) -> Result<Up, Diagnostic> {
+    let place = match plugin.placement {
+        Placement::InProcess => start_here(plugin, &file, configuration, &around).await,
+        Placement::Process => start_elsewhere(plugin, &file, configuration, &around),
+    };
+    match place {
+        Ok(place) => Ok(Up { id: plugin.manifest.id.clone(), place, _file: file }),
+        Err(error) => Err(not_started(plugin, &error)),
+    }
+}
+
+fn not_started(plugin: &Planned, error: &Error) -> Diagnostic {
+    let id = &plugin.manifest.id;
+    let diagnostic =
+        Diagnostic::error(format!("plugin `{id}` did not start: {}", error.full_message()));
+    diagnostic.file(&plugin.file)
+}
+
+async fn start_here(
+    plugin: &Planned,
+    file: &File,
+    configuration: &Configuration,
+    around: &Surroundings,
+) -> Result<Place> {
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let id = plugin.manifest.id.clone();
+    let loaded = tokio::task::spawn_blocking(move || load::load(&path)).await;
+    let module = loaded.map_err(|_| Error::internal("loading it panicked"))??;
+    let handle = module.make(around.view(&id))?;
+    let limit = configuration.settings.lifecycle.start_timeout();
+    let started = tokio::time::timeout(limit, handle.start(plugin.config.to_string())).await;
+    started.unwrap_or_else(|_| {
+        let seconds = limit.as_secs();
+        Err(Error::new(Code::Timeout, format!("it took more than {seconds} s")))
+    })?;
+    Ok(Place::Here(handle))
+}
+
+fn start_elsewhere(
+    plugin: &Planned,
+    file: &File,
+    configuration: &Configuration,
+    around: &Surroundings,
+) -> Result<Place> {
+    let manifest = &plugin.manifest;
+    let settings = placement_settings(plugin, configuration);
+    let own_pid = std::process::id();
+    let services = manifest.requires.iter().chain(&manifest.wants).cloned().collect();
+    let options = PoolOptions {
+        setup: WorkerSetup {
+            worker: 0,
+            host_pid: own_pid,
+            plugin: manifest.id.clone(),
+            file: PathBuf::from(format!("/proc/{own_pid}/fd/{}", file.as_raw_fd())),
+            config: plugin.config.to_string(),
+            services,
+            log_level: around.log_gate.load(std::sync::atomic::Ordering::Relaxed),
+            sandbox: configuration.settings.sandbox,
+            memory_bytes: u64::from(settings.memory_mb) << 20,
+        },
+        replicas: plugin.replicas.into(),
+        recycle_calls: settings.recycle_calls.into(),
+        recycle_bytes: u64::from(settings.recycle_mb) << 20,
+    };
+    let registry = Arc::clone(&around.registry);
+    let view = around.view(&manifest.id);
+    let find = move |service: &str, major: u16| {
+        registry.bind(service, major, None).map(|binding| binding.service)
+    };
+    let pool = Pool::start(options, manifest, find, Arc::clone(&around.log))?;
+    for (target, provision) in manifest.provides.iter().enumerate() {
+        let major = provision.version.split('.').next().and_then(|major| major.parse().ok());
+        let handle = pool.service(target as u32);
+        view.provide(&provision.service, major.unwrap_or(1), &provision.instance, handle)?;
+    }
+    Ok(Place::Elsewhere(pool))
+}
+
+fn placement_settings(plugin: &Planned, configuration: &Configuration) -> PluginSettings {
+    let entry = configuration.plugins.iter().find(|entry| entry.name == plugin.name);
+    entry.map(|entry| entry.settings.clone()).unwrap_or_default()
+}
+
+fn answer(registry: &Registry, what: &str) -> Result<String> {
+    match what {
+        "plugins" => {
+            let providers: Vec<_> = registry
+                .report()
+                .into_iter()
+                .map(|provider| {
+                    let used: Value =
+                        serde_json::from_str(&provider.description).unwrap_or(Value::Null);
+                    json!({
+                        "plugin": provider.plugin,
+                        "service": provider.service,
+                        "instance": provider.instance,
+                        "use": used,
+                    })
+                })
+                .collect();
+            Ok(Value::from(providers).to_string())
+        }
+        _ => Err(Error::new(
+            Code::Unsupported,
+            format!("this host does not know the question `{what}`; it knows `plugins`"),
+        )),
+    }
+}
