@@ -1,5 +1,7 @@
 //! Subcommand: cargo xtask build [--release] [PLUGIN…|--all]
 
+use std::process::Stdio;
+
 use crate::Subcommand;
 use crate::failure::{Failure, Result};
 use crate::process;
@@ -31,7 +33,8 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
     host_with(project, &plugins, release)
 }
 
-/// Builds the host and `plugins` at once, so that what they share is compiled once.
+/// Builds the host and `plugins` at once, so that what they share is compiled once. Nothing goes to
+/// standard output, which may belong to the program that is run next.
 pub(crate) fn host_with(project: &Project, plugins: &[&Package], release: bool) -> Result {
     let mut cargo = process::cargo(&project.root);
     cargo.args(["build", "--package", HOST]);
@@ -41,5 +44,5 @@ pub(crate) fn host_with(project: &Project, plugins: &[&Package], release: bool) 
     if release {
         cargo.arg("--release");
     }
-    process::run(&mut cargo)
+    process::run(cargo.stdout(Stdio::from(std::io::stderr())))
 }

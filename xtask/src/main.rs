@@ -76,7 +76,8 @@ fn help() -> String {
         ..
     } in SUBCOMMANDS
     {
-        help.push_str(&format!("\n  {name} {usage}\n      {summary}\n"));
+        let line = format!("{name} {usage}");
+        help.push_str(&format!("\n  {}\n      {summary}\n", line.trim_end()));
     }
     help
 }

@@ -1,6 +1,5 @@
 //! Running other programs, with their names said first.
 
-use std::io::stderr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -21,8 +20,7 @@ pub(crate) fn has_cargo_subcommand(folder: &Path, name: &str) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Runs `command` to its end. Its standard output goes to standard error, because standard output
-/// belongs to what the person asked for.
+/// Runs `command` to its end, with its output for all to see.
 ///
 /// # Errors
 /// When it cannot be started or does not succeed.
@@ -30,7 +28,6 @@ pub(crate) fn run(command: &mut Command) -> Result {
     let line = describe(command);
     eprintln!("$ {line}");
     let status = command
-        .stdout(Stdio::from(stderr()))
         .status()
         .while_doing(format!("`{line}` cannot be started"))?;
     if status.success() {

@@ -20,11 +20,8 @@ fn run(project: &Project, mut arguments: Vec<String>) -> Result {
     if release {
         arguments.remove(0);
     }
-    let plugins = needed(
-        project,
-        &arguments,
-        std::env::var_os("RATCHET_CONFIG").is_some(),
-    )?;
+    let configured = ["RATCHET_CONFIG", "RATCHET_PROFILE"].map(std::env::var_os);
+    let plugins = needed(project, &arguments, configured.iter().any(Option::is_some))?;
     build::host_with(project, &plugins, release)?;
     let ratchet = project.artifacts(release).join("ratchet");
     // Replacing this process hands over its exit code, signals, input and output untouched.
