@@ -81,3 +81,22 @@ fn help() -> String {
     }
     help
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subcommand_is_the_file_of_its_name() {
+        let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for Subcommand { name, usage, .. } in SUBCOMMANDS {
+            let stem = name.replace('-', "_");
+            let file = sources.join(format!("{stem}.rs"));
+            let folder = sources.join(stem).join("mod.rs");
+            let text = std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(folder));
+            let text = text.expect("a subcommand has a file");
+            let first = format!("//! Subcommand: cargo xtask {name} {usage}");
+            assert_eq!(text.lines().next(), Some(first.trim_end()), "{name}");
+        }
+    }
+}

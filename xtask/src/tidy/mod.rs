@@ -66,14 +66,13 @@ const RULES: &[Rule] = &[
 ];
 
 fn run(project: &Project, arguments: Vec<String>) -> Result {
+    let mut findings = check_rules(project)?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => check_tree(project),
-        ["--artifacts"] => {
-            check_tree(project)?;
-            report("artifacts", artifacts::check(project)?)
-        }
-        _ => Err(Failure::usage("`tidy` takes no arguments but --artifacts")),
+        [] => {}
+        ["--artifacts"] => findings.extend(artifacts::check(project)?),
+        _ => return Err(Failure::usage("`tidy` takes no arguments but --artifacts")),
     }
+    report(findings)
 }
 
 /// Checks everything that can be checked without building.
@@ -81,24 +80,28 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
 /// # Errors
 /// When a rule is broken; the findings are printed.
 pub(crate) fn check_tree(project: &Project) -> Result {
+    report(check_rules(project)?)
+}
+
+fn check_rules(project: &Project) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for (_, rule) in RULES {
         findings.extend(rule(project)?);
     }
-    report("tidy", findings)
+    Ok(findings)
 }
 
-fn report(what: &str, mut findings: Vec<Finding>) -> Result {
+fn report(mut findings: Vec<Finding>) -> Result {
     findings.sort();
     for finding in &findings {
         eprintln!("{finding}");
     }
     match findings.len() {
         0 => {
-            eprintln!("{what}: all rules hold");
+            eprintln!("tidy: all rules hold");
             Ok(())
         }
-        count => Err(Failure::new(format!("{what}: {count} findings"))),
+        count => Err(Failure::new(format!("tidy: {count} findings"))),
     }
 }
 
