@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -17,12 +18,11 @@ use crate::config::Configuration;
 use crate::config::settings::{Placement, PluginSettings};
 use crate::diagnostic::Diagnostic;
 use crate::load;
-use crate::logging::Logging;
 use crate::placement::{Pool, PoolOptions, WorkerSetup};
 use crate::plan::{Plan, Planned};
 use crate::registry::Registry;
 use crate::trust;
-use crate::view::Surroundings;
+use crate::view::{LogSink, Surroundings};
 
 /// The plugins that are up.
 pub struct Running {
@@ -54,7 +54,8 @@ impl Running {
     pub async fn start(
         plan: &Plan,
         configuration: &Configuration,
-        logging: &Logging,
+        log: LogSink,
+        log_gate: &'static AtomicU8,
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut files = Vec::new();
         let mut refusals = Vec::new();
@@ -73,8 +74,8 @@ impl Running {
         let answering = Arc::clone(&registry);
         let around = Surroundings {
             registry,
-            log: Arc::clone(&logging.sink),
-            log_gate: logging.gate,
+            log,
+            log_gate,
             print: Arc::new(crate::stdio::print),
             stopping: stopped,
             answer: Arc::new(move |what: &str, _: &str| answer(&answering, what)),
@@ -122,6 +123,11 @@ impl Running {
     /// Who provides what.
     pub fn registry(&self) -> &Registry {
         &self.around.registry
+    }
+
+    /// What the plugins see of the host.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.around
     }
 
     /// Brings all plugins down, the last started first, and names those that miss the deadline.
@@ -225,7 +231,7 @@ fn start_elsewhere(
             file: PathBuf::from(format!("/proc/{own_pid}/fd/{}", file.as_raw_fd())),
             config: plugin.config.to_string(),
             services,
-            log_level: around.log_gate.load(std::sync::atomic::Ordering::Relaxed),
+            log_level: around.log_gate.load(Ordering::Relaxed),
             sandbox: configuration.settings.sandbox,
             memory_bytes: u64::from(settings.memory_mb) << 20,
         },

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use ratchet_plugin_api::model::Json;
 use ratchet_plugin_api::services::{Command, Invocation};
@@ -97,7 +98,7 @@ fn run_plugin(
         .build()
         .map_err(|error| vec![Diagnostic::error(format!("no threads can be started: {error}"))])?;
     let code = runtime.block_on(async {
-        let running = Running::start(&plan, configuration, logging).await?;
+        let running = Running::start(&plan, configuration, Arc::clone(&logging.sink), logging.gate).await?;
         let code = invoke(&running, command).await;
         running.stop().await;
         Ok(code)

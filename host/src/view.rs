@@ -10,6 +10,9 @@ use tokio::sync::watch;
 
 use crate::registry::Registry;
 
+/// Takes events for the log.
+pub type LogSink = Arc<dyn Fn(LogRecord) + Send + Sync>;
+
 /// Answers a question of a plugin about the host: what is asked, and its arguments.
 pub type Answerer = Arc<dyn Fn(&str, &str) -> Result<String> + Send + Sync>;
 
@@ -19,7 +22,7 @@ pub struct Surroundings {
     /// Who provides what.
     pub registry: Arc<Registry>,
     /// Takes events for the log.
-    pub log: Arc<dyn Fn(LogRecord) + Send + Sync>,
+    pub log: LogSink,
     /// The most verbose level anything listens to.
     pub log_gate: &'static AtomicU8,
     /// Writes to standard output.

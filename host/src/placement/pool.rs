@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::stream;
-use ratchet_plugin_api::abi::{LogRecord, RawService, RawStream, ServiceHandle};
+use ratchet_plugin_api::abi::{RawService, RawStream, ServiceHandle};
 use ratchet_plugin_api::manifest::Manifest;
 use ratchet_plugin_api::{BoxFuture, Call, Code, Error, Executor, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::WorkerSetup;
 use super::peer::{Answer, Request, Targets, flatten};
 use super::worker::{Voice, Worker};
+use crate::view::LogSink;
 
 /// How long a worker may take to end a call that was given up or is out of time.
 const GRACE: Duration = Duration::from_millis(100);
@@ -52,7 +53,7 @@ struct Shared {
     options: PoolOptions,
     concurrency: usize,
     targets: Targets,
-    log: Arc<dyn Fn(LogRecord) + Send + Sync>,
+    log: LogSink,
     /// Calls that may be answered at once; those beyond wait here, first come first served.
     capacity: Arc<Semaphore>,
     workers: Mutex<Vec<Arc<Worker>>>,
@@ -78,7 +79,7 @@ impl Pool {
         options: PoolOptions,
         manifest: &Manifest,
         find: impl Fn(&str, u16) -> Result<ServiceHandle> + Send + Sync + 'static,
-        log: Arc<dyn Fn(LogRecord) + Send + Sync>,
+        log: LogSink,
     ) -> Result<Self> {
         let concurrency =
             manifest.concurrency.map_or(CONCURRENCY_DEFAULT, |calls| calls.max(1) as usize);

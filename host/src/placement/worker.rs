@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ratchet_plugin_api::abi::LogRecord;
 use ratchet_plugin_api::{Code, Error, Result};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::net::UnixStream;
@@ -18,6 +17,7 @@ use super::death;
 use super::frame::Frame;
 use super::peer::{Peer, Targets};
 use super::{Offer, WorkerSetup};
+use crate::view::LogSink;
 
 /// How often a worker is asked whether it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ const LAST_WORDS: usize = 16;
 /// What a worker says that is not an answer.
 pub(super) struct Voice {
     /// Takes its events for the log.
-    pub(super) log: Arc<dyn Fn(LogRecord) + Send + Sync>,
+    pub(super) log: LogSink,
     /// Takes its text for standard output.
     pub(super) print: fn(&[u8]) -> Result<()>,
 }
