@@ -1,9 +1,11 @@
 //! Subcommand: cargo xtask new-plugin KIND ID [--path DIR]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::Subcommand;
 use crate::failure::{Failure, Result, While};
+use crate::process;
 use crate::project::Project;
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
@@ -56,6 +58,14 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
             .join(plugin.crate_name.trim_start_matches("ratchet-")),
     };
     plugin.write(kind, &folder, &project.root)?;
+    // How lines break depends on the names in them. Unformatted source is still right.
+    let mut rustfmt = Command::new("rustfmt");
+    rustfmt
+        .args(["--edition", "2024"])
+        .arg(folder.join("src/lib.rs"));
+    if let Err(failure) = process::run(&mut rustfmt) {
+        eprintln!("not formatted: {}", failure.message);
+    }
     eprintln!("wrote {}", folder.display());
     eprintln!(
         "next: cargo test --manifest-path {}",
