@@ -1,0 +1,40 @@
+//! What people and programs get to read: failures, differences, test reports, JUnit XML.
+
+pub(crate) mod diff;
+pub(crate) mod failure;
+pub(crate) mod junit;
+pub(crate) mod style;
+pub(crate) mod tests;
+
+use std::time::Duration;
+
+/// `3 ms` below a second, `1.4 s` from there on.
+pub(crate) fn human(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+/// `1 task`, `2 tasks`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// `text` with `margin` in front of every line.
+pub(crate) fn indent(text: &str, margin: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        if !line.is_empty() {
+            out.push_str(margin);
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out
+}
