@@ -41,17 +41,8 @@ struct Offer {
 
 impl std::fmt::Debug for Offer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            registration,
-            service,
-            major,
-            binding,
-        } = self;
-        write!(
-            f,
-            "{registration}: {service} {major} `{}`",
-            binding.instance
-        )
+        let Self { registration, service, major, binding } = self;
+        write!(f, "{registration}: {service} {major} `{}`", binding.instance)
     }
 }
 
@@ -121,9 +112,7 @@ impl Host for FakeHost {
             offer.is(service, major) && instance.is_none_or(|name| offer.binding.instance == name)
         });
         let Some(first) = found.next() else {
-            let named = instance
-                .map(|name| format!(" called `{name}`"))
-                .unwrap_or_default();
+            let named = instance.map(|name| format!(" called `{name}`")).unwrap_or_default();
             let message = format!("nothing provides {service} {major}{named}");
             return Err(Error::new(Code::Gone, message));
         };
@@ -162,12 +151,7 @@ impl Host for FakeHost {
             instance: instance.to_owned(),
             plugin: String::new(),
         };
-        state.offers.push(Offer {
-            registration,
-            service: service.to_owned(),
-            major,
-            binding,
-        });
+        state.offers.push(Offer { registration, service: service.to_owned(), major, binding });
         drop(state);
         self.changed_now();
         Ok(registration)
@@ -175,10 +159,7 @@ impl Host for FakeHost {
 
     fn withdraw(&self, registration: u64) {
         let mut state = self.state();
-        let place = state
-            .offers
-            .iter()
-            .position(|offer| offer.registration == registration);
+        let place = state.offers.iter().position(|offer| offer.registration == registration);
         let withdrawn = place.map(|place| state.offers.remove(place));
         // Dropping a provider may call the host again.
         drop(state);

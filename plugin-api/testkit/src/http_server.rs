@@ -35,9 +35,7 @@ impl Request {
     /// The first value of a header, its name given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
-        headers
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        headers.find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -46,7 +44,7 @@ pub struct Reply {
     /// The status line's number and words.
     pub status: (u16, &'static str),
     /// Header names and values. `content-length` or `transfer-encoding` are added to fit the body
-    /// where they are not given.
+    /// where a length is not given.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Body,
@@ -56,34 +54,25 @@ pub struct Reply {
 pub enum Body {
     /// All at once.
     Whole(Bytes),
-    /// Piece by piece in chunked encoding. An error in the stream breaks the connection off.
+    /// Piece by piece, in chunked encoding unless the headers give a `content-length`. An error
+    /// in the stream breaks the connection off.
     Pieces(Stream<Bytes>),
 }
 
 impl Reply {
     /// An answer with this status and no body.
     pub fn status(number: u16, words: &'static str) -> Self {
-        Self {
-            status: (number, words),
-            headers: Vec::new(),
-            body: Body::Whole(Bytes::new()),
-        }
+        Self { status: (number, words), headers: Vec::new(), body: Body::Whole(Bytes::new()) }
     }
 
     /// `200 OK` with this body.
     pub fn ok(body: impl Into<Bytes>) -> Self {
-        Self {
-            body: Body::Whole(body.into()),
-            ..Self::status(200, "OK")
-        }
+        Self { body: Body::Whole(body.into()), ..Self::status(200, "OK") }
     }
 
     /// `200 OK` with a body that arrives in pieces.
     pub fn pieces(pieces: Stream<Bytes>) -> Self {
-        Self {
-            body: Body::Pieces(pieces),
-            ..Self::status(200, "OK")
-        }
+        Self { body: Body::Pieces(pieces), ..Self::status(200, "OK") }
     }
 
     /// A redirect to `location`.
@@ -210,11 +199,7 @@ impl HttpServer {
                 }
             }
         });
-        Self {
-            address,
-            counter,
-            accepting,
-        }
+        Self { address, counter, accepting }
     }
 
     /// Where it listens.
@@ -256,9 +241,7 @@ where
     let mut reader = BufReader::new(reader);
     while let Ok(Some(request)) = read_request(&mut reader).await {
         counter.count(|counts| counts.requests += 1);
-        let close = request
-            .header("connection")
-            .is_some_and(|value| value == "close");
+        let close = request.header("connection").is_some_and(|value| value == "close");
         let bodiless = request.method == "HEAD";
         let reply = tokio::select! {
             reply = handler(request) => reply,
@@ -299,16 +282,8 @@ async fn read_request<R: AsyncBufRead + Unpin>(reader: &mut R) -> std::io::Resul
         };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Request {
-        method,
-        target,
-        headers,
-        body: Vec::new(),
-    };
-    if request
-        .header("transfer-encoding")
-        .is_some_and(|value| value.contains("chunked"))
-    {
+    let mut request = Request { method, target, headers, body: Vec::new() };
+    if request.header("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
         loop {
             let size = read_line(reader).await?;
             let size = usize::from_str_radix(size.trim(), 16).map_err(std::io::Error::other)?;
@@ -347,18 +322,15 @@ async fn write_reply<W: AsyncWrite + Unpin>(
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    let has = |wanted: &str| {
-        reply
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case(wanted))
-    };
+    let has =
+        |wanted: &str| reply.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    let chunked = !has("content-length");
     let empty_by_nature = number == 204 || number == 304 || number < 200;
     match &reply.body {
         Body::Whole(body) if !has("content-length") && !empty_by_nature => {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
-        Body::Pieces(_) if !has("transfer-encoding") => {
+        Body::Pieces(_) if chunked => {
             head.push_str("transfer-encoding: chunked\r\n");
         }
         _ => {}
@@ -377,15 +349,19 @@ async fn write_reply<W: AsyncWrite + Unpin>(
         Body::Pieces(mut pieces) => {
             while let Some(piece) = pieces.next().await {
                 let piece = piece.map_err(std::io::Error::other)?;
-                writer
-                    .write_all(format!("{:x}\r\n", piece.len()).as_bytes())
-                    .await?;
+                if chunked {
+                    writer.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+                }
                 writer.write_all(&piece).await?;
-                writer.write_all(b"\r\n").await?;
+                if chunked {
+                    writer.write_all(b"\r\n").await?;
+                }
                 writer.flush().await?;
                 counter.count(|counts| counts.written += piece.len() as u64);
             }
-            writer.write_all(b"0\r\n\r\n").await?;
+            if chunked {
+                writer.write_all(b"0\r\n\r\n").await?;
+            }
         }
     }
     writer.flush().await

@@ -43,12 +43,7 @@ impl TestHost {
         let fake = Arc::new(FakeHost::new());
         let executor = Executor::inline(runtime.clone());
         let handle = HostHandle::new(Arc::clone(&fake) as Arc<dyn Host>, executor);
-        Self {
-            fake,
-            handle,
-            runtime,
-            provided: Arc::default(),
-        }
+        Self { fake, handle, runtime, provided: Arc::default() }
     }
 
     /// Provides `S` for as long as this host lives. A contract with one provider has the instance
@@ -60,10 +55,7 @@ impl TestHost {
     pub fn with<S: Service + ?Sized>(self, instance: &str, provider: Arc<S>) -> Self {
         match self.provide::<S>(instance, provider) {
             Ok(provided) => {
-                self.provided
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(provided);
+                self.provided.lock().unwrap_or_else(PoisonError::into_inner).push(provided);
             }
             Err(error) => panic!("{error}"),
         }
@@ -79,8 +71,7 @@ impl TestHost {
         instance: &str,
         provider: Arc<S>,
     ) -> Result<Provided> {
-        self.context(PLUGIN_UNDER_TEST)
-            .provide::<S>(instance, provider)
+        self.context(PLUGIN_UNDER_TEST).provide::<S>(instance, provider)
     }
 
     /// A provider of `S` as other plugins see it, through the waist.
@@ -104,15 +95,9 @@ impl TestHost {
     /// `Configuration` when the configuration does not fit, else those of [`Plugin::start`].
     pub async fn start<P: Plugin>(&self, config: serde_json::Value) -> Result<Arc<P>> {
         let config = serde_json::from_value(config).map_err(|error| {
-            Error::wrap(
-                Code::Configuration,
-                "the configuration does not fit",
-                &error,
-            )
+            Error::wrap(Code::Configuration, "the configuration does not fit", &error)
         })?;
-        P::start(self.context(PLUGIN_UNDER_TEST), config)
-            .await
-            .map(Arc::new)
+        P::start(self.context(PLUGIN_UNDER_TEST), config).await.map(Arc::new)
     }
 
     /// Tells plugins that they shall stop; [`Plugin::stop`] is the test's to call.

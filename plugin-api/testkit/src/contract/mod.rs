@@ -72,11 +72,7 @@ pub struct Failure {
 
 impl Report {
     fn new(contract: &'static str) -> Self {
-        Self {
-            contract,
-            passed: Vec::new(),
-            failed: Vec::new(),
-        }
+        Self { contract, passed: Vec::new(), failed: Vec::new() }
     }
 
     /// Runs one check.
@@ -84,10 +80,7 @@ impl Report {
         let outcome = tokio::time::timeout(PATIENCE, check).await;
         match outcome.unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}"))) {
             Ok(()) => self.passed.push(name),
-            Err(reason) => self.failed.push(Failure {
-                check: name,
-                reason,
-            }),
+            Err(reason) => self.failed.push(Failure { check: name, reason }),
         }
     }
 
@@ -114,12 +107,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.passed.len() + self.failed.len();
-        write!(
-            f,
-            "{}: {} of {total} checks passed",
-            self.contract,
-            self.passed.len()
-        )?;
+        write!(f, "{}: {} of {total} checks passed", self.contract, self.passed.len())?;
         for Failure { check, reason } in &self.failed {
             write!(f, "\n  {check}: {reason}")?;
         }
@@ -129,10 +117,7 @@ impl fmt::Display for Report {
 
 /// The provider as its consumers see it.
 fn through_waist<S: Service + ?Sized>(provider: Arc<S>) -> Arc<S> {
-    S::client(Remote::new(export::<S>(
-        provider,
-        Executor::spawned(Handle::current()),
-    )))
+    S::client(Remote::new(export::<S>(provider, Executor::spawned(Handle::current()))))
 }
 
 /// Fails unless `found` is what was expected.
@@ -153,10 +138,9 @@ fn succeeds<T>(result: Result<T>) -> Result<T, String> {
 fn fails<T: fmt::Debug>(result: Result<T>, code: Code) -> Result<(), String> {
     match result {
         Ok(value) => Err(format!("it gave {value:?}; an error `{code}` is right")),
-        Err(error) if error.code != code => Err(format!(
-            "it failed with {} ({error}); `{code}` is right",
-            error.code
-        )),
+        Err(error) if error.code != code => {
+            Err(format!("it failed with {} ({error}); `{code}` is right", error.code))
+        }
         Err(error) if error.message.is_empty() => Err("its error has no message".to_owned()),
         Err(_) => Ok(()),
     }

@@ -34,10 +34,7 @@ pub struct Targets {
 /// # Panics
 /// Outside of a tokio runtime, and when no invalid target is given.
 pub async fn output_sink(sink: Arc<dyn OutputSink>, targets: Targets) -> Report {
-    assert!(
-        !targets.invalid.is_empty(),
-        "give at least one invalid target"
-    );
+    assert!(!targets.invalid.is_empty(), "give at least one invalid target");
     let sink = through_waist::<dyn OutputSink>(sink);
     let sink = &sink;
     let valid = Json::from(targets.valid);
@@ -46,9 +43,7 @@ pub async fn output_sink(sink: Arc<dyn OutputSink>, targets: Targets) -> Report 
     let mut report = Report::new("ratchet.output-sink");
 
     report
-        .check("accepts a valid target", async {
-            succeeds(sink.check(valid.clone()).await)
-        })
+        .check("accepts a valid target", async { succeeds(sink.check(valid.clone()).await) })
         .await;
 
     report
@@ -64,10 +59,7 @@ pub async fn output_sink(sink: Arc<dyn OutputSink>, targets: Targets) -> Report 
     report
         .check("takes a repeat of a delivery as harmless", async {
             let first = json();
-            let second = Delivery {
-                attempt: 2,
-                ..first.clone()
-            };
+            let second = Delivery { attempt: 2, ..first.clone() };
             succeeds(deliver(first).await)?;
             succeeds(deliver(second).await).map(drop)
         })
@@ -134,11 +126,7 @@ pub async fn output_sink(sink: Arc<dyn OutputSink>, targets: Targets) -> Report 
             .await;
         report
             .check("refuses to deliver to an invalid target", async {
-                let delivered = deliver(Delivery {
-                    target: target.clone(),
-                    ..json()
-                })
-                .await;
+                let delivered = deliver(Delivery { target: target.clone(), ..json() }).await;
                 fails(delivered, Code::Invalid).map_err(|why| format!("to {target}: {why}"))
             })
             .await;
@@ -147,9 +135,7 @@ pub async fn output_sink(sink: Arc<dyn OutputSink>, targets: Targets) -> Report 
     report
         .check("delivers many at once", async {
             let outcomes = join_all((0..CONCURRENT).map(|_| deliver(json()))).await;
-            outcomes
-                .into_iter()
-                .try_for_each(|outcome| succeeds(outcome).map(drop))
+            outcomes.into_iter().try_for_each(|outcome| succeeds(outcome).map(drop))
         })
         .await;
 

@@ -32,10 +32,7 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
         .check("refuses a body over the limit", async {
             let mut asked = get(server.url("/"));
             asked.max_body_bytes = Some(SIZE as u64 - 1);
-            fails(
-                fetcher.fetch(asked.clone()).await.map(drop),
-                Code::LimitExceeded,
-            )?;
+            fails(fetcher.fetch(asked.clone()).await.map(drop), Code::LimitExceeded)?;
             let streamed = async { rest_of(fetcher.open(asked).await?).await };
             fails(streamed.await.map(drop), Code::LimitExceeded)
                 .map_err(|why| format!("when streamed, {why}"))

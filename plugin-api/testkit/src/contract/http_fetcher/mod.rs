@@ -49,35 +49,22 @@ fn request(method: &str, url: impl Into<String>) -> FetchRequest {
 /// The first value of a response's header.
 fn header<'a>(response: &'a FetchResponse, name: &str) -> Option<&'a str> {
     let mut headers = response.headers.iter();
-    headers
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.as_str())
+    headers.find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 /// A server that answers with what it was asked: the method and the named header in headers, the
 /// body as the body.
 async fn echo() -> HttpServer {
     HttpServer::start(|request: Request| async move {
-        let seen = request
-            .headers
-            .iter()
-            .filter(|(name, _)| name.starts_with("x-"));
-        let seen: Vec<_> = seen
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let seen = request.headers.iter().filter(|(name, _)| name.starts_with("x-"));
+        let seen: Vec<_> = seen.map(|(name, value)| format!("{name}={value}")).collect();
         Reply::ok(request.body.clone())
             .with("x-method", request.method.clone())
             .with("x-target", request.target.clone())
             .with("x-seen", seen.join(" "))
-            .with(
-                "x-credentials",
-                request.header("authorization").unwrap_or("none"),
-            )
+            .with("x-credentials", request.header("authorization").unwrap_or("none"))
             .with("x-cookie", request.header("cookie").unwrap_or("none"))
-            .with(
-                "x-content-type",
-                request.header("content-type").unwrap_or("none"),
-            )
+            .with("x-content-type", request.header("content-type").unwrap_or("none"))
     })
     .await
 }

@@ -29,38 +29,25 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
         .await;
 
     report
-        .check(
-            "changes a POST to a GET where the standard says so",
-            async {
-                let kept = [
-                    (301, "GET"),
-                    (302, "GET"),
-                    (303, "GET"),
-                    (307, "POST"),
-                    (308, "POST"),
-                ];
-                for (number, method) in kept {
-                    let to = target.url("/");
-                    let server = HttpServer::start(move |_| {
-                        let to = to.clone();
-                        async move { Reply::redirect(number, to) }
-                    })
-                    .await;
-                    let mut asked = request("POST", server.url("/"));
-                    asked.body = Some("sent".into());
-                    let response = succeeds(fetcher.fetch(asked).await)?;
-                    let what = format!("the method after {number}");
-                    expect(&what, header(&response, "x-method"), Some(method))?;
-                    let body: &[u8] = if method == "POST" { b"sent" } else { b"" };
-                    expect(
-                        &format!("the body after {number}"),
-                        &response.body[..],
-                        body,
-                    )?;
-                }
-                Ok(())
-            },
-        )
+        .check("changes a POST to a GET where the standard says so", async {
+            let kept = [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")];
+            for (number, method) in kept {
+                let to = target.url("/");
+                let server = HttpServer::start(move |_| {
+                    let to = to.clone();
+                    async move { Reply::redirect(number, to) }
+                })
+                .await;
+                let mut asked = request("POST", server.url("/"));
+                asked.body = Some("sent".into());
+                let response = succeeds(fetcher.fetch(asked).await)?;
+                let what = format!("the method after {number}");
+                expect(&what, header(&response, "x-method"), Some(method))?;
+                let body: &[u8] = if method == "POST" { b"sent" } else { b"" };
+                expect(&format!("the body after {number}"), &response.body[..], body)?;
+            }
+            Ok(())
+        })
         .await;
 
     report
@@ -76,16 +63,8 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
                 asked.headers.push((name.to_owned(), "secret".to_owned()));
             }
             let response = succeeds(fetcher.fetch(asked).await)?;
-            expect(
-                "the credentials sent",
-                header(&response, "x-credentials"),
-                Some("none"),
-            )?;
-            expect(
-                "the cookie sent",
-                header(&response, "x-cookie"),
-                Some("none"),
-            )
+            expect("the credentials sent", header(&response, "x-credentials"), Some("none"))?;
+            expect("the cookie sent", header(&response, "x-cookie"), Some("none"))
         })
         .await;
 
@@ -116,10 +95,7 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
     report
         .check("ends in a circle of redirects", async {
             let server = HttpServer::start(|_| async { Reply::redirect(302, "/again") }).await;
-            fails(
-                fetcher.fetch(get(server.url("/"))).await,
-                Code::LimitExceeded,
-            )
+            fails(fetcher.fetch(get(server.url("/"))).await, Code::LimitExceeded)
         })
         .await;
 }

@@ -31,11 +31,7 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
             expect("the status text", response.status_text.as_str(), "OK")?;
             expect("the URL", response.url.as_str(), url.as_str())?;
             expect("`redirected`", response.redirected, false)?;
-            expect(
-                "the target asked for",
-                header(&response, "x-target"),
-                Some("/path?query=1"),
-            )
+            expect("the target asked for", header(&response, "x-target"), Some("/path?query=1"))
         })
         .await;
 
@@ -54,9 +50,7 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
 
     report
         .check("sends every method", async {
-            for method in [
-                "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE",
-            ] {
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE"] {
                 let response = succeeds(fetcher.fetch(request(method, server.url("/"))).await)?;
                 expect("the method", header(&response, "x-method"), Some(method))?;
             }
@@ -71,10 +65,8 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
                 asked.headers.push((name.to_owned(), value.to_owned()));
             }
             let response = succeeds(fetcher.fetch(asked).await)?;
-            let mut seen: Vec<_> = header(&response, "x-seen")
-                .unwrap_or_default()
-                .split(' ')
-                .collect();
+            let mut seen: Vec<_> =
+                header(&response, "x-seen").unwrap_or_default().split(' ').collect();
             // Only the order of values of one name means anything.
             seen.sort_by_key(|pair| pair.split('=').next().map(str::to_owned));
             expect("what arrived", seen, vec!["x-one=1", "x-one=3", "x-two=2"])
@@ -83,50 +75,33 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
 
     report
         .check("sends a body byte by byte as it is", async {
-            let body: Vec<u8> = (0..1024 * 1024)
-                .map(|index: u32| (index % 251) as u8)
-                .collect();
+            let body: Vec<u8> = (0..1024 * 1024).map(|index: u32| (index % 251) as u8).collect();
             let mut asked = request("POST", server.url("/"));
-            asked
-                .headers
-                .push(("content-type".to_owned(), "application/x-test".to_owned()));
+            asked.headers.push(("content-type".to_owned(), "application/x-test".to_owned()));
             asked.body = Some(body.clone().into());
             let response = succeeds(fetcher.fetch(asked).await)?;
-            expect(
-                "the type",
-                header(&response, "x-content-type"),
-                Some("application/x-test"),
-            )?;
+            expect("the type", header(&response, "x-content-type"), Some("application/x-test"))?;
             expect("whether the body is the same", response.body == body, true)
         })
         .await;
 
     report
-        .check(
-            "gives header names in lower case, with repeated ones in order",
-            async {
-                let server = HttpServer::start(|_| async {
-                    Reply::ok("")
-                        .with("X-Part", "one")
-                        .with("X-Other", "o")
-                        .with("x-part", "two")
-                })
-                .await;
-                let response = succeeds(fetcher.fetch(get(server.url("/"))).await)?;
-                let parts = response.headers.iter().filter(|(name, _)| name == "x-part");
-                let parts: Vec<_> = parts.map(|(_, value)| value.as_str()).collect();
-                expect("x-part", parts, vec!["one", "two"])
-            },
-        )
+        .check("gives header names in lower case, with repeated ones in order", async {
+            let server = HttpServer::start(|_| async {
+                Reply::ok("").with("X-Part", "one").with("X-Other", "o").with("x-part", "two")
+            })
+            .await;
+            let response = succeeds(fetcher.fetch(get(server.url("/"))).await)?;
+            let parts = response.headers.iter().filter(|(name, _)| name == "x-part");
+            let parts: Vec<_> = parts.map(|(_, value)| value.as_str()).collect();
+            expect("x-part", parts, vec!["one", "two"])
+        })
         .await;
 
     report
         .check("decodes a compressed body", async {
             let server = HttpServer::start(|request: Request| async move {
-                if request
-                    .header("accept-encoding")
-                    .is_some_and(|value| value.contains("gzip"))
-                {
+                if request.header("accept-encoding").is_some_and(|value| value.contains("gzip")) {
                     Reply::ok(GZIPPED).with("content-encoding", "gzip")
                 } else {
                     Reply::ok(PLAIN)
@@ -134,11 +109,7 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
             })
             .await;
             let response = succeeds(fetcher.fetch(get(server.url("/"))).await)?;
-            expect(
-                "the body",
-                String::from_utf8_lossy(&response.body).as_bytes(),
-                PLAIN,
-            )
+            expect("the body", String::from_utf8_lossy(&response.body).as_bytes(), PLAIN)
         })
         .await;
 
@@ -163,11 +134,7 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
                     let mut asked = request("POST", server.url("/"));
                     asked.body = Some(number.to_string().into_bytes().into());
                     let response = succeeds(fetcher.fetch(asked).await)?;
-                    expect(
-                        "the body",
-                        response.body,
-                        number.to_string().into_bytes().into(),
-                    )
+                    expect("the body", response.body, number.to_string().into_bytes().into())
                 }
             });
             join_all(all).await.into_iter().collect()
@@ -176,20 +143,12 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
 
     report
         .check("refuses what cannot be requested", async {
-            for url in [
-                "",
-                "not a url",
-                "/relative",
-                "ftp://127.0.0.1/",
-                "file:///etc/passwd",
-            ] {
+            for url in ["", "not a url", "/relative", "ftp://127.0.0.1/", "file:///etc/passwd"] {
                 let refused = fails(fetcher.fetch(get(url)).await, Code::Invalid);
                 refused.map_err(|why| format!("for the URL `{url}` {why}"))?;
             }
-            let refused = fails(
-                fetcher.fetch(request("GE T", server.url("/"))).await,
-                Code::Invalid,
-            );
+            let refused =
+                fails(fetcher.fetch(request("GE T", server.url("/"))).await, Code::Invalid);
             refused.map_err(|why| format!("for the method `GE T` {why}"))?;
             for (name, value) in [("x bad", "1"), ("x-bad", "1\r\nx-injected: 1")] {
                 let mut asked = get(server.url("/"));
@@ -203,10 +162,7 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
 
     report
         .check("is unavailable where nothing listens", async {
-            let closed = HttpServer::start(|_| async { Reply::ok("") })
-                .await
-                .vacate()
-                .await;
+            let closed = HttpServer::start(|_| async { Reply::ok("") }).await.vacate().await;
             fails(fetcher.fetch(get(closed)).await, Code::Unavailable)
         })
         .await;

@@ -34,11 +34,7 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
                 expect("the piece", arrived.as_deref(), Some(piece.as_bytes()))?;
             }
             drop(feed);
-            expect(
-                "what follows the last piece",
-                succeeds(chunk(&mut stream).await)?,
-                None,
-            )
+            expect("what follows the last piece", succeeds(chunk(&mut stream).await)?, None)
         })
         .await;
 
