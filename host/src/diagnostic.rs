@@ -141,10 +141,10 @@ fn one_line(text: &str) -> String {
     text.replace('\n', " ")
 }
 
-/// The text of several diagnostics, an empty line between them.
+/// The text of several diagnostics, an empty line between them and a line feed at the end.
 pub fn render(diagnostics: &[Diagnostic]) -> String {
     let texts: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
-    texts.join("\n\n")
+    texts.join("\n\n") + "\n"
 }
 
 /// The exit code of a process that ends with these.

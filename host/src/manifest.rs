@@ -1,16 +1,236 @@
 //! Reads a plugin's manifest from its file, and refuses files that must not be loaded.
+//!
+//! Only the parts of the file that lead to the manifest are read, and no code of it runs.
 
+use std::fs::File;
 use std::path::Path;
 
+use object::read::elf::{FileHeader, SectionHeader};
+use object::read::{FileKind, ReadCache, ReadRef};
+use object::{Endianness, elf};
 use ratchet_plugin_api::Manifest;
+use ratchet_plugin_api::manifest::{API_VERSION, SECTION, TARGET};
+use semver::Version;
+use serde::Deserialize;
 
 use crate::diagnostic::Diagnostic;
 
-/// The manifest of the plugin in `file`; runs no code of it.
+/// What every manifest of every version says. Read first, so that a manifest of a later major
+/// version, whatever its shape, is refused for its version.
+#[derive(Deserialize)]
+struct Heading {
+    id: String,
+    api: String,
+    #[serde(default)]
+    compiler: String,
+    #[serde(default)]
+    target: String,
+}
+
+/// The manifest of the plugin in `file`, which was found at `path`.
 ///
 /// # Errors
 /// Why this host cannot load it.
-pub fn read(file: &Path) -> Result<Manifest, Diagnostic> {
-    let _ = file;
-    todo!()
+pub fn read(file: &File, path: &Path) -> Result<Manifest, Diagnostic> {
+    let refused = |headline: String| Diagnostic::error(headline).file(path);
+    let metadata = file.metadata().map_err(|error| refused(format!("cannot be read: {error}")))?;
+    if !metadata.is_file() {
+        let help = "name the plugin's shared library itself";
+        return Err(refused("a plugin's file must be a regular file".into()).help(help));
+    }
+    let text = match section(file) {
+        Ok(Some(text)) => text,
+        Ok(None) => {
+            let headline = "this library is not a Ratchet plugin: it carries no manifest";
+            let help = "a plugin is a cdylib with one `plugin!`, and its manifest survives `strip`";
+            return Err(refused(headline.into()).note(NOTHING_RAN).help(help));
+        }
+        Err(reason) => {
+            let help = "build or copy the file again";
+            return Err(refused(reason).note(NOTHING_RAN).help(help));
+        }
+    };
+    parse(&text).map_err(|diagnostic| diagnostic.file(path))
+}
+
+/// The manifest in these bytes, if this host can load its plugin.
+fn parse(text: &[u8]) -> Result<Manifest, Diagnostic> {
+    let damaged = |error: &dyn std::fmt::Display| {
+        Diagnostic::error(format!("the plugin's manifest is damaged: {error}"))
+            .note(NOTHING_RAN)
+            .help("build or copy the file again")
+    };
+    let trimmed = text.trim_ascii_end();
+    let trimmed = trimmed.strip_suffix(b"\0").unwrap_or(trimmed);
+    let heading: Heading = serde_json::from_slice(trimmed).map_err(|error| damaged(&error))?;
+    check_api(&heading)?;
+    let manifest = Manifest::parse(text).map_err(|error| damaged(&error))?;
+    check_build(&manifest, &heading)?;
+    check_id(&manifest.id)?;
+    Ok(manifest)
+}
+
+const NOTHING_RAN: &str = "no code from it was run";
+
+impl Heading {
+    /// What it was built with, and that nothing of it ran.
+    fn provenance(&self) -> String {
+        match (self.compiler.as_str(), self.target.as_str()) {
+            ("", "") => NOTHING_RAN.to_owned(),
+            ("", target) => format!("built for {target}; {NOTHING_RAN}"),
+            (compiler, target) => format!("built with {compiler} for {target}; {NOTHING_RAN}"),
+        }
+    }
+
+    fn refused(&self, reason: &str) -> Diagnostic {
+        Diagnostic::error(format!("plugin `{}` {reason}", self.id)).note(self.provenance())
+    }
+}
+
+fn check_api(heading: &Heading) -> Result<(), Diagnostic> {
+    let id = &heading.id;
+    let host = Version::parse(API_VERSION).expect("the crate's version is a version");
+    let built_for = Version::parse(&heading.api).map_err(|_| {
+        let reason = format!("states `{}` as its plugin API, which is no version", heading.api);
+        heading.refused(&reason).help(format!("ask the author of {id} for a build for API 1.x"))
+    })?;
+    if built_for.major == host.major {
+        return Ok(());
+    }
+    let [host_short, built_short] =
+        [&host, &built_for].map(|version| format!("{}.{}", version.major, version.minor));
+    let (host, other) = (host.major, built_for.major);
+    let help = if other > host {
+        format!("install a build of {id} for API {host}.x, or upgrade ratchet to {other}.x")
+    } else {
+        format!("install a build of {id} for API {host}.x")
+    };
+    let reason = format!("was built for plugin API {built_short}; this host speaks {host_short}");
+    Err(heading.refused(&reason).help(help))
+}
+
+fn check_build(manifest: &Manifest, heading: &Heading) -> Result<(), Diagnostic> {
+    if manifest.target != TARGET {
+        let reason = format!("was built for {}; this host runs on {TARGET}", manifest.target);
+        return Err(heading.refused(&reason).help(format!("install its build for {TARGET}")));
+    }
+    if manifest.panic != "unwind" {
+        let reason = format!("was built with panic = \"{}\"", manifest.panic);
+        return Err(heading
+            .refused(&reason)
+            .note("a panic in it would end the whole process instead of one call")
+            .help("build it with panic = \"unwind\" in the profile that is used"));
+    }
+    Ok(())
+}
+
+/// `vendor.kind.name`: two or more words of lower-case letters, digits and hyphens.
+fn check_id(id: &str) -> Result<(), Diagnostic> {
+    let word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_lowercase())
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    if id.split('.').count() >= 2 && id.split('.').all(word) {
+        return Ok(());
+    }
+    Err(Diagnostic::error(format!("`{}` is not a plugin's id", id.escape_debug()))
+        .note(NOTHING_RAN)
+        .help("an id is lower-case words joined by dots, such as `acme.output.s3`"))
+}
+
+/// The bytes of the manifest's section; nothing when there is none.
+fn section(file: &File) -> Result<Option<Vec<u8>>, String> {
+    let cache = ReadCache::new(file);
+    match FileKind::parse(&cache) {
+        Ok(FileKind::Elf64) => section_of::<elf::FileHeader64<Endianness>, _>(&cache),
+        Ok(FileKind::Elf32) => section_of::<elf::FileHeader32<Endianness>, _>(&cache),
+        _ => Err("this is not a shared library (no ELF file)".into()),
+    }
+}
+
+fn section_of<'data, Elf, Data>(data: Data) -> Result<Option<Vec<u8>>, String>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    Data: ReadRef<'data>,
+{
+    let damaged = |error: object::read::Error| format!("the file is truncated or damaged: {error}");
+    let header = Elf::parse(data).map_err(damaged)?;
+    let endian = header.endian().map_err(damaged)?;
+    if header.e_type(endian) != elf::ET_DYN {
+        return Err("this is an ELF file but not a shared library".into());
+    }
+    let sections = header.sections(endian, data).map_err(damaged)?;
+    let Some((_, found)) = sections.section_by_name(endian, SECTION.as_bytes()) else {
+        // A file that was cut has its section table, which is at the end, beyond its end.
+        let whole = header.section_headers(endian, data).is_ok_and(|table| !table.is_empty());
+        return if whole { Ok(None) } else { Err("the file has no sections: it is damaged".into()) };
+    };
+    found.data(endian, data).map(|bytes| Some(bytes.to_vec())).map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(change: impl FnOnce(&mut serde_json::Value)) -> Result<Manifest, Diagnostic> {
+        let mut value = serde_json::json!({
+            "id": "acme.output.s3", "version": "0.3.1", "api": API_VERSION, "target": TARGET,
+            "panic": "unwind", "compiler": "rustc 1.97.0",
+        });
+        change(&mut value);
+        parse(value.to_string().as_bytes())
+    }
+
+    #[test]
+    fn accepts_a_newer_minor_api_and_unknown_keys() {
+        let read = manifest(|value| {
+            value["api"] = "1.99.0".into();
+            value["invented_later"] = true.into();
+        });
+        assert_eq!(read.expect("loadable").id, "acme.output.s3");
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_load() {
+        let refusals: Vec<String> = [
+            manifest(|value| value["api"] = "2.1.0".into()),
+            manifest(|value| {
+                value["api"] = "2.0.0".into();
+                value["target"] = serde_json::json!({"triple": "a later shape"});
+            }),
+            manifest(|value| value["api"] = "0.9.0".into()),
+            manifest(|value| value["api"] = "one".into()),
+            manifest(|value| value["target"] = "riscv64gc-unknown-linux-gnu".into()),
+            manifest(|value| value["panic"] = "abort".into()),
+            manifest(|value| value["id"] = "S3 output".into()),
+            manifest(|value| value["version"] = serde_json::Value::Null),
+            parse(b"{\"id\": \"acme."),
+        ]
+        .into_iter()
+        .map(|read| read.expect_err("must be refused").to_string().replace(TARGET, "TARGET"))
+        .collect();
+        insta::assert_snapshot!(refusals.join("\n\n"));
+    }
+
+    #[test]
+    fn refuses_files_that_are_no_plugins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("plugin.so");
+        let refusal = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("written");
+            let file = File::open(&path).expect("opened");
+            let text = read(&file, Path::new("plugin.so")).expect_err("no plugin").to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        };
+        let program = std::fs::read("/proc/self/exe").expect("this program");
+        let text = [
+            refusal(b""),
+            refusal(b"#!/bin/sh\n"),
+            refusal(&program[..40]),
+            refusal(&program[..4096]),
+            refusal(&program),
+        ]
+        .join("\n");
+        insta::assert_snapshot!(text);
+    }
 }

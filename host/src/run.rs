@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::cli::{self, Globals, PluginCommand, Request};
 use crate::config::{self, Configuration};
 use crate::diagnostic::{self, Diagnostic};
 use crate::discovery::{self, Catalogue};
-use crate::lifecycle::Running;
+use crate::lifecycle::{Outlets, Running};
 use crate::logging::{self, Logging};
 use crate::plan::{self, Goal};
 use crate::{placement, report, stdio};
@@ -27,6 +28,10 @@ const SIGNAL_EXIT: u8 = 128;
 
 /// Does what `args` (without the program's name) ask for.
 pub fn run(args: &[OsString]) -> ExitCode {
+    // Before anything else, because a worker wants nothing that follows.
+    if args.first().is_some_and(|first| first == "--worker") {
+        return placement::worker_main();
+    }
     match try_run(args) {
         Ok(code) => ExitCode::from(code),
         Err(diagnostics) => {
@@ -38,9 +43,6 @@ pub fn run(args: &[OsString]) -> ExitCode {
 
 fn try_run(args: &[OsString]) -> Result<u8, Vec<Diagnostic>> {
     let globals = Globals::scan(args)?;
-    if globals.worker {
-        return Ok(if placement::worker_main() == ExitCode::SUCCESS { 0 } else { 1 });
-    }
     stdio::take_over().map_err(|error| {
         vec![Diagnostic::error(format!("standard output cannot be taken over: {error}"))]
     })?;
@@ -55,7 +57,7 @@ fn try_run(args: &[OsString]) -> Result<u8, Vec<Diagnostic>> {
             eprint!("{text}");
             Ok(code)
         }
-        Request::Host(command) => print(&report::run(&command, &configuration, &catalogue)?),
+        Request::Host(command) => print(&report::run(&command, &globals, &configuration, &catalogue)?),
         Request::Plugin(command) => {
             let logging = logging::start(&configuration.settings.logging, globals.color)?;
             let code = run_plugin(command, &configuration, &catalogue, &logging);
@@ -97,8 +99,13 @@ fn run_plugin(
         .enable_all()
         .build()
         .map_err(|error| vec![Diagnostic::error(format!("no threads can be started: {error}"))])?;
+    let outlets = Outlets {
+        log: Arc::clone(&logging.sink),
+        log_gate: logging.gate,
+        program: PathBuf::from("/proc/self/exe"),
+    };
     let code = runtime.block_on(async {
-        let running = Running::start(&plan, configuration, Arc::clone(&logging.sink), logging.gate).await?;
+        let running = Running::start(&plan, configuration, outlets).await?;
         let code = invoke(&running, command).await;
         running.stop().await;
         Ok(code)

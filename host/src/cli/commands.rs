@@ -4,7 +4,6 @@ use ratchet_plugin_api::command;
 use ratchet_plugin_api::config;
 use ratchet_plugin_api::render::CommandSource;
 use ratchet_plugin_api::shell::CommandArguments;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Lists the configured plugins and those installed beside them.
@@ -144,22 +143,20 @@ pub enum HostCommand {
 
 impl HostCommand {
     /// The command called `name` with these arguments, which fit its declaration.
-    pub(crate) fn read(name: &str, arguments: Value) -> Option<Self> {
-        fn as_arguments<C: DeserializeOwned>(arguments: Value) -> Option<C> {
-            serde_json::from_value(arguments).ok()
-        }
-        Some(match name {
-            PluginsList::NAME => Self::PluginsList(as_arguments(arguments)?),
-            PluginsGraph::NAME => Self::PluginsGraph(as_arguments(arguments)?),
-            PluginsInspect::NAME => Self::PluginsInspect(as_arguments(arguments)?),
-            PluginsCheck::NAME => Self::PluginsCheck(as_arguments(arguments)?),
-            PluginsLock::NAME => Self::PluginsLock(as_arguments(arguments)?),
-            ConfigValidate::NAME => Self::ConfigValidate(as_arguments(arguments)?),
-            ConfigShow::NAME => Self::ConfigShow(as_arguments(arguments)?),
-            ConfigGenerate::NAME => Self::ConfigGenerate(as_arguments(arguments)?),
-            ConfigSchema::NAME => Self::ConfigSchema(as_arguments(arguments)?),
-            Completions::NAME => Self::Completions(as_arguments(arguments)?),
-            _ => return None,
+    pub(crate) fn read(name: &str, arguments: Value) -> serde_json::Result<Self> {
+        use serde_json::from_value;
+        Ok(match name {
+            PluginsList::NAME => Self::PluginsList(from_value(arguments)?),
+            PluginsGraph::NAME => Self::PluginsGraph(from_value(arguments)?),
+            PluginsInspect::NAME => Self::PluginsInspect(from_value(arguments)?),
+            PluginsCheck::NAME => Self::PluginsCheck(from_value(arguments)?),
+            PluginsLock::NAME => Self::PluginsLock(from_value(arguments)?),
+            ConfigValidate::NAME => Self::ConfigValidate(from_value(arguments)?),
+            ConfigShow::NAME => Self::ConfigShow(from_value(arguments)?),
+            ConfigGenerate::NAME => Self::ConfigGenerate(from_value(arguments)?),
+            ConfigSchema::NAME => Self::ConfigSchema(from_value(arguments)?),
+            Completions::NAME => Self::Completions(from_value(arguments)?),
+            _ => return Err(serde::de::Error::custom("the host has no such command")),
         })
     }
 }

@@ -56,6 +56,16 @@ pub struct PluginSettings {
     /// How many processes it runs in, from 1 to 256; for `placement: process`.
     #[default(1)]
     pub replicas: u16,
+    /// Megabytes of memory each of its processes may hold; for `placement: process`.
+    #[default(512)]
+    pub memory_mb: u32,
+    /// Calls after which one of its processes is replaced; 0 for never.
+    #[default(0)]
+    pub recycle_calls: u32,
+    /// Megabytes of resident memory above which one of its processes is replaced between two
+    /// calls; 0 for never.
+    #[default(0)]
+    pub recycle_mb: u32,
     /// Which provider answers this plugin for a service; goes before the general `bind`.
     #[default]
     pub bind: BTreeMap<String, String>,
