@@ -11,27 +11,16 @@ use crate::clerk::{BusyClerk, Clerk, Office};
 #[tokio::test]
 async fn arguments_and_results_come_through() {
     for office in Office::both() {
-        let joined = office
-            .client
-            .join("a".into(), Some("żółw".into()), 2)
-            .await
-            .unwrap();
+        let joined = office.client.join("a".into(), Some("żółw".into()), 2).await.unwrap();
         assert_eq!(joined, "ażółważółw");
-        assert_eq!(
-            office.client.join("a".into(), None, 3).await.unwrap(),
-            "aaa"
-        );
+        assert_eq!(office.client.join("a".into(), None, 3).await.unwrap(), "aaa");
     }
 }
 
 #[tokio::test]
 async fn a_megabyte_comes_through() {
     for office in Office::both() {
-        let joined = office
-            .client
-            .join("x".repeat(1 << 20), None, 1)
-            .await
-            .unwrap();
+        let joined = office.client.join("x".repeat(1 << 20), None, 1).await.unwrap();
         assert_eq!(joined.len(), 1 << 20);
     }
 }
@@ -83,14 +72,8 @@ async fn a_call_carries_its_trace_execution_baggage_and_deadline() {
             .within(Duration::from_secs(60));
         let (trace, span) = (call.trace, call.span);
         let seen = call.scope(office.client.see()).await.unwrap();
-        assert_eq!(
-            (u128::from(seen.trace.0) << 64) | u128::from(seen.trace.1),
-            trace
-        );
-        assert_ne!(
-            seen.span, span,
-            "a call within a trace has a span of its own"
-        );
+        assert_eq!((u128::from(seen.trace.0) << 64) | u128::from(seen.trace.1), trace);
+        assert_ne!(seen.span, span, "a call within a trace has a span of its own");
         assert_eq!(seen.execution, Some(execution));
         assert_eq!(seen.caller.as_deref(), Some("the test"));
         assert!((1_000..=60_000).contains(&seen.remaining_ms.unwrap()));
@@ -101,10 +84,7 @@ async fn a_call_carries_its_trace_execution_baggage_and_deadline() {
 async fn a_call_outside_of_any_carries_nothing() {
     for office in Office::both() {
         let seen = office.client.see().await.unwrap();
-        assert_eq!(
-            (seen.trace, seen.execution, seen.caller),
-            ((0, 0), None, None)
-        );
+        assert_eq!((seen.trace, seen.execution, seen.caller), ((0, 0), None, None));
         assert_eq!(seen.remaining_ms, None);
     }
 }
@@ -120,10 +100,7 @@ async fn a_call_made_while_answering_another_inherits_its_context() {
         let call = Call::root().with_baggage("caller", "two hops away");
         let trace = call.trace;
         let seen = call.scope(client.pass()).await.unwrap();
-        assert_eq!(
-            (u128::from(seen.trace.0) << 64) | u128::from(seen.trace.1),
-            trace
-        );
+        assert_eq!((u128::from(seen.trace.0) << 64) | u128::from(seen.trace.1), trace);
         assert_eq!(seen.caller.as_deref(), Some("two hops away"));
     }
 }
@@ -141,19 +118,9 @@ async fn a_service_counts_its_calls_and_failures() {
     assert_eq!(described["version"], "1.0");
     let method = |name: &str| {
         let methods = described["methods"].as_array().unwrap();
-        methods
-            .iter()
-            .find(|method| method["name"] == name)
-            .unwrap()
-            .clone()
+        methods.iter().find(|method| method["name"] == name).unwrap().clone()
     };
-    assert_eq!(
-        (&method("join")["calls"], &method("join")["failures"]),
-        (&1.into(), &0.into())
-    );
-    assert_eq!(
-        (&method("refuse")["calls"], &method("refuse")["failures"]),
-        (&2.into(), &2.into())
-    );
+    assert_eq!((&method("join")["calls"], &method("join")["failures"]), (&1.into(), &0.into()));
+    assert_eq!((&method("refuse")["calls"], &method("refuse")["failures"]), (&2.into(), &2.into()));
     assert_eq!(method("hang")["calls"], 0);
 }

@@ -136,10 +136,7 @@ fn a_call_can_be_dropped_on_a_thread_that_has_no_runtime() {
             drop(call);
         }
         drop(office.client.count_and_hang(1).now_or_never());
-        let clock = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
+        let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         clock.block_on(office.clerk.live.until(0));
     }
 }

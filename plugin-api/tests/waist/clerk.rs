@@ -142,19 +142,15 @@ impl Clerk for BusyClerk {
 
     async fn count(&self, to: u64) -> Result<Stream<u64>> {
         let (live, produced) = (self.live.guard(), self.produced.clone());
-        Ok(Stream::new(futures_util::stream::iter((0..to).map(
-            move |number| {
-                let _live = &live;
-                produced.add(1);
-                Ok(number)
-            },
-        ))))
+        Ok(Stream::new(futures_util::stream::iter((0..to).map(move |number| {
+            let _live = &live;
+            produced.add(1);
+            Ok(number)
+        }))))
     }
 
     async fn count_and_fail(&self, to: u64) -> Result<Stream<u64>> {
-        let items = (0..to)
-            .map(Ok)
-            .chain([Err(Error::new(Code::Conflict, "lost count"))]);
+        let items = (0..to).map(Ok).chain([Err(Error::new(Code::Conflict, "lost count"))]);
         Ok(Stream::new(futures_util::stream::iter(items)))
     }
 
@@ -183,9 +179,7 @@ impl Clerk for BusyClerk {
 
     async fn double(&self, numbers: Stream<u64>, plus: u64) -> Result<Stream<u64>> {
         use futures_util::StreamExt as _;
-        Ok(Stream::new(
-            numbers.map(move |number| number.map(|number| number * 2 + plus)),
-        ))
+        Ok(Stream::new(numbers.map(move |number| number.map(|number| number * 2 + plus))))
     }
 }
 
@@ -230,12 +224,7 @@ impl Live {
 
     pub(crate) async fn until(&self, wanted: u64) {
         let reached = async {
-            self.0
-                .subscribe()
-                .wait_for(|count| *count == wanted)
-                .await
-                .map(drop)
-                .unwrap();
+            self.0.subscribe().wait_for(|count| *count == wanted).await.map(drop).unwrap();
         };
         let outcome = tokio::time::timeout(Duration::from_secs(30), reached).await;
         assert!(outcome.is_ok(), "{} are alive, not {wanted}", self.now());
@@ -269,12 +258,7 @@ impl Office {
         let executor = executor(runtime.handle().clone());
         let handle = export::<dyn Clerk>(Arc::clone(&clerk) as _, executor);
         let client = <dyn Clerk>::client(Remote::new(handle.clone()));
-        Self {
-            clerk,
-            client,
-            handle,
-            runtime: Some(runtime),
-        }
+        Self { clerk, client, handle, runtime: Some(runtime) }
     }
 
     /// The two ways of running a provider's futures.
@@ -284,9 +268,7 @@ impl Office {
 
     /// Tasks alive in the provider's runtime.
     pub(crate) fn tasks(&self) -> usize {
-        self.runtime
-            .as_ref()
-            .map_or(0, |runtime| runtime.metrics().num_alive_tasks())
+        self.runtime.as_ref().map_or(0, |runtime| runtime.metrics().num_alive_tasks())
     }
 
     /// Waits until the provider's runtime has no task left.

@@ -9,10 +9,7 @@ use crate::clerk::{BusyClerk, Clerk, Office, Place};
 
 /// Shows that the provider still answers.
 async fn assert_alive(office: &Office) {
-    assert_eq!(
-        office.client.join("alive".into(), None, 1).await.unwrap(),
-        "alive"
-    );
+    assert_eq!(office.client.join("alive".into(), None, 1).await.unwrap(), "alive");
     office.clerk.live.until(0).await;
 }
 
@@ -31,11 +28,7 @@ async fn a_panic_during_a_poll_becomes_an_error_that_says_so() {
 #[tokio::test]
 async fn a_panic_while_a_finished_call_is_cleaned_up_is_contained() {
     for office in Office::both() {
-        let error = office
-            .client
-            .panic(Place::DropOfFinished)
-            .await
-            .unwrap_err();
+        let error = office.client.panic(Place::DropOfFinished).await.unwrap_err();
         assert_eq!(error.code, Code::Panicked, "{error}");
         assert_alive(&office).await;
     }
@@ -121,9 +114,7 @@ fn a_provider_whose_destructor_panics_is_dropped_without_harm() {
         }
     }
 
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let doomed = Arc::new(Doomed(BusyClerk::default()));
     let executor = Executor::inline(runtime.handle().clone());
     let handle = export::<dyn crate::slots::Passing>(doomed, executor);

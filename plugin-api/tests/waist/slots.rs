@@ -69,19 +69,10 @@ async fn named_slots_find_their_own() {
     let context = host.context("acme.test");
     assert!(context.slot_named::<dyn Passing>("second").get().is_ok());
     assert_eq!(
-        context
-            .slot_named::<dyn Passing>("third")
-            .get()
-            .map(drop)
-            .unwrap_err()
-            .code,
+        context.slot_named::<dyn Passing>("third").get().map(drop).unwrap_err().code,
         Code::Gone
     );
-    let names: Vec<_> = context
-        .all::<dyn Passing>()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let names: Vec<_> = context.all::<dyn Passing>().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["first", "second"]);
 }
 
@@ -98,9 +89,6 @@ async fn changes_are_told_and_the_end_too() {
     drop(provided);
     assert_eq!(waiting.await.unwrap().unwrap(), seen + 1);
     host.stop();
-    assert_eq!(
-        context.changed(seen + 1).await.unwrap_err().code,
-        Code::Gone
-    );
+    assert_eq!(context.changed(seen + 1).await.unwrap_err().code, Code::Gone);
     context.stopping().await;
 }

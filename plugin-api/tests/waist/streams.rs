@@ -37,10 +37,7 @@ async fn nothing_is_produced_that_nobody_reads() {
             assert_eq!(stream.next().await.unwrap().unwrap(), read);
             read += 1;
             let produced = office.clerk.produced.now();
-            assert!(
-                produced < read + BATCH,
-                "{produced} produced after {read} read"
-            );
+            assert!(produced < read + BATCH, "{produced} produced after {read} read");
         }
         drop(stream);
         office.clerk.live.until(0).await;
@@ -56,10 +53,7 @@ async fn items_before_a_failure_arrive_before_it() {
                 assert_eq!(stream.next().await.unwrap().unwrap(), number);
             }
             let error = stream.next().await.unwrap().unwrap_err();
-            assert_eq!(
-                (error.code, error.message.as_str()),
-                (Code::Conflict, "lost count")
-            );
+            assert_eq!((error.code, error.message.as_str()), (Code::Conflict, "lost count"));
             assert!(stream.next().await.is_none());
         }
     }
@@ -97,14 +91,8 @@ async fn a_stream_goes_in_and_comes_out_pulled_by_its_reader() {
             sender.send(Ok(number)).await.unwrap();
             assert_eq!(doubled.next().await.unwrap().unwrap(), number * 2 + 1);
         }
-        sender
-            .send(Err(Error::new(Code::Denied, "that is enough")))
-            .await
-            .unwrap();
-        assert_eq!(
-            doubled.next().await.unwrap().unwrap_err().code,
-            Code::Denied
-        );
+        sender.send(Err(Error::new(Code::Denied, "that is enough"))).await.unwrap();
+        assert_eq!(doubled.next().await.unwrap().unwrap_err().code, Code::Denied);
         drop(doubled);
         sender.closed().await;
     }

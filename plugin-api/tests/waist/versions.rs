@@ -28,9 +28,7 @@ mod old {
     #[service]
     impl Shop for Store {
         async fn buy(&self, order: Order) -> Result<Invoice> {
-            Ok(Invoice {
-                total: order.item.len() as u32,
-            })
+            Ok(Invoice { total: order.item.len() as u32 })
         }
     }
 }
@@ -75,10 +73,7 @@ mod new {
     impl Shop for Store {
         async fn buy(&self, order: Order) -> Result<Invoice> {
             let total = order.item.len() as u32 * order.amount;
-            Ok(Invoice {
-                total,
-                currency: order.note.or_else(|| Some("EUR".into())),
-            })
+            Ok(Invoice { total, currency: order.note.or_else(|| Some("EUR".into())) })
         }
 
         async fn give_back(&self, _order: Order) -> Result<()> {
@@ -86,9 +81,7 @@ mod new {
         }
 
         async fn catalogue(&self) -> Result<Stream<String>> {
-            Ok(Stream::new(futures_util::stream::iter([Ok(
-                "pen".to_owned()
-            )])))
+            Ok(Stream::new(futures_util::stream::iter([Ok("pen".to_owned())])))
         }
     }
 }
@@ -106,60 +99,31 @@ async fn an_old_consumer_calls_a_new_provider() {
 async fn a_new_consumer_calls_an_old_provider() {
     let handle = export::<dyn old::Shop>(Arc::new(old::Store), Executor::current());
     let client = <dyn new::Shop>::client(Remote::new(handle));
-    let order = new::Order {
-        item: "pen".into(),
-        amount: 5,
-        note: Some("a gift".into()),
-    };
+    let order = new::Order { item: "pen".into(), amount: 5, note: Some("a gift".into()) };
     let invoice = client.buy(order).await.unwrap();
-    assert_eq!(
-        invoice,
-        new::Invoice {
-            total: 3,
-            currency: None
-        }
-    );
+    assert_eq!(invoice, new::Invoice { total: 3, currency: None });
 }
 
 #[tokio::test]
 async fn a_method_the_provider_does_not_know_is_unsupported() {
     let handle = export::<dyn old::Shop>(Arc::new(old::Store), Executor::current());
     let client = <dyn new::Shop>::client(Remote::new(handle));
-    let order = new::Order {
-        item: "pen".into(),
-        amount: 1,
-        note: None,
-    };
+    let order = new::Order { item: "pen".into(), amount: 1, note: None };
     let error = client.give_back(order).await.unwrap_err();
     assert_eq!(error.code, Code::Unsupported);
-    assert_eq!(
-        error.message,
-        "this provider of test.shop 1.0 has no `give_back`"
-    );
+    assert_eq!(error.message, "this provider of test.shop 1.0 has no `give_back`");
     let error = client.catalogue().await.map(drop).unwrap_err();
     assert_eq!(error.code, Code::Unsupported);
     // Neither does a default body help: it is the provider's, and this one has none.
-    assert_eq!(
-        client.opening_hours(1).await.unwrap_err().code,
-        Code::Unsupported
-    );
+    assert_eq!(client.opening_hours(1).await.unwrap_err().code, Code::Unsupported);
 }
 
 #[tokio::test]
 async fn what_is_not_the_binary_form_of_the_arguments_is_invalid() {
     let handle = export::<dyn old::Shop>(Arc::new(old::Store), Executor::current());
-    for garbage in [
-        &b""[..],
-        b"\xc1",
-        b"\x80",
-        b"\x81\xa5order\x07",
-        &[0xff; 100],
-    ] {
+    for garbage in [&b""[..], b"\xc1", b"\x80", b"\x81\xa5order\x07", &[0xff; 100]] {
         let call = ratchet_plugin_api::Call::root();
-        let error = handle
-            .call("buy", call, garbage.to_vec())
-            .await
-            .unwrap_err();
+        let error = handle.call("buy", call, garbage.to_vec()).await.unwrap_err();
         assert_eq!(error.code, Code::Invalid, "{garbage:?}: {error}");
     }
 }
@@ -169,30 +133,14 @@ async fn a_method_of_the_other_kind_is_invalid() {
     let handle = export::<dyn new::Shop>(Arc::new(new::Store), Executor::current());
     let remote = Remote::new(handle);
     let error = remote.call::<_, u32>("catalogue", &()).await.unwrap_err();
-    assert_eq!(
-        (error.code, &*error.message),
-        (Code::Invalid, "this method returns a stream")
-    );
-    let error = remote
-        .open::<_, u32>("buy", &(), None)
-        .await
-        .map(drop)
-        .unwrap_err();
-    assert_eq!(
-        (error.code, &*error.message),
-        (Code::Invalid, "this method returns a value")
-    );
+    assert_eq!((error.code, &*error.message), (Code::Invalid, "this method returns a stream"));
+    let error = remote.open::<_, u32>("buy", &(), None).await.map(drop).unwrap_err();
+    assert_eq!((error.code, &*error.message), (Code::Invalid, "this method returns a value"));
 }
 
 #[test]
 fn a_declaration_says_what_the_contract_consists_of() {
     let declared = <dyn new::Shop as Service>::DECLARATION;
-    assert_eq!(
-        (declared.id, declared.major, declared.minor),
-        ("test.shop", 1, 1)
-    );
-    assert_eq!(
-        declared.methods,
-        ["buy", "give_back", "catalogue", "opening_hours"]
-    );
+    assert_eq!((declared.id, declared.major, declared.minor), ("test.shop", 1, 1));
+    assert_eq!(declared.methods, ["buy", "give_back", "catalogue", "opening_hours"]);
 }

@@ -59,6 +59,9 @@ impl HttpFetcher for HttpFetch {
     }
 }
 
+// Not `inline`: over loopback, one request after another takes the same 35 to 120 us either way,
+// and of 30 at once each takes a tenth to a third less when they are spawned, because decoding and
+// TLS then happen on this plugin's threads and not on one caller's.
 plugin! {
     id: "ratchet.http-fetch",
     summary: "Makes HTTP requests for tasks, under an egress policy",

@@ -44,6 +44,7 @@ pub(super) async fn check(fetcher: &Arc<dyn HttpFetcher>, report: &mut Report) {
             let mut stream = succeeds(fetcher.open(get(server.url("/"))).await)?;
             let _ = feed.send(Ok("begun".into())).await;
             head(&mut stream).await?;
+            expect("connections made", server.counts().now().connections, 1)?;
             drop(stream);
             server.counts().until(|counts| counts.closed == 1).await;
             Ok(())
