@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -23,6 +23,16 @@ use crate::plan::{Plan, Planned};
 use crate::registry::Registry;
 use crate::trust;
 use crate::view::{LogSink, Surroundings};
+
+/// Where a host's plugins reach the world.
+pub struct Outlets {
+    /// Takes events for the log.
+    pub log: LogSink,
+    /// The most verbose level anything listens to.
+    pub log_gate: &'static AtomicU8,
+    /// The program that hosts a plugin in a process of its own: this one.
+    pub program: PathBuf,
+}
 
 /// The plugins that are up.
 pub struct Running {
@@ -54,8 +64,7 @@ impl Running {
     pub async fn start(
         plan: &Plan,
         configuration: &Configuration,
-        log: LogSink,
-        log_gate: &'static AtomicU8,
+        outlets: Outlets,
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut files = Vec::new();
         let mut refusals = Vec::new();
@@ -74,8 +83,8 @@ impl Running {
         let answering = Arc::clone(&registry);
         let around = Surroundings {
             registry,
-            log,
-            log_gate,
+            log: outlets.log,
+            log_gate: outlets.log_gate,
             print: Arc::new(crate::stdio::print),
             stopping: stopped,
             answer: Arc::new(move |what: &str, _: &str| answer(&answering, what)),
@@ -89,7 +98,7 @@ impl Running {
         let mut files = files.into_iter();
         for level in plan.levels() {
             let starting = level.into_iter().zip(files.by_ref()).map(|(plugin, file)| {
-                start_one(plugin, file, configuration, running.around.clone())
+                start_one(plugin, file, configuration, &running.around, &outlets.program)
             });
             let mut failures = Vec::new();
             for started in join_all(starting).await {
@@ -174,11 +183,12 @@ async fn start_one(
     plugin: &Planned,
     file: File,
     configuration: &Configuration,
-    around: Surroundings,
+    around: &Surroundings,
+    program: &Path,
 ) -> Result<Up, Diagnostic> {
     let place = match plugin.placement {
-        Placement::InProcess => start_here(plugin, &file, configuration, &around).await,
-        Placement::Process => start_elsewhere(plugin, &file, configuration, &around),
+        Placement::InProcess => start_here(plugin, &file, configuration, around).await,
+        Placement::Process => start_elsewhere(plugin, &file, configuration, around, program),
     };
     match place {
         Ok(place) => Ok(Up { id: plugin.manifest.id.clone(), place, _file: file }),
@@ -218,18 +228,21 @@ fn start_elsewhere(
     file: &File,
     configuration: &Configuration,
     around: &Surroundings,
+    program: &Path,
 ) -> Result<Place> {
     let manifest = &plugin.manifest;
     let settings = placement_settings(plugin, configuration);
     let own_pid = std::process::id();
     let services = manifest.requires.iter().chain(&manifest.wants).cloned().collect();
     let options = PoolOptions {
+        program: program.to_owned(),
         setup: WorkerSetup {
             worker: 0,
             host_pid: own_pid,
             plugin: manifest.id.clone(),
             file: PathBuf::from(format!("/proc/{own_pid}/fd/{}", file.as_raw_fd())),
             config: plugin.config.to_string(),
+            provides: manifest.provides.clone(),
             services,
             log_level: around.log_gate.load(Ordering::Relaxed),
             sandbox: configuration.settings.sandbox,

@@ -11,8 +11,6 @@ use ratchet_plugin_api::abi::{Alive, Binding, ServiceHandle};
 use ratchet_plugin_api::{Code, Error, Result};
 use tokio::sync::watch;
 
-use crate::placement::Offer;
-
 /// Who provides what. Providers stand in the order in which they came, which is plan order.
 pub struct Registry {
     providers: RwLock<Vec<Provider>>,
@@ -99,21 +97,18 @@ impl Registry {
         providers.iter().filter(|it| it.offers(service, major)).map(Provider::binding).collect()
     }
 
-    /// The offers of a plugin, in the order in which it made them.
-    pub fn offers_of(&self, plugin: &str) -> Vec<(Offer, ServiceHandle)> {
+    /// The service that `plugin` offers under this contract and name.
+    pub fn offer_of(
+        &self,
+        plugin: &str,
+        service: &str,
+        major: u16,
+        instance: &str,
+    ) -> Option<ServiceHandle> {
         let providers = self.read();
-        providers
-            .iter()
-            .filter(|provider| provider.plugin == plugin)
-            .map(|provider| {
-                let offer = Offer {
-                    service: provider.service.clone(),
-                    major: provider.major,
-                    instance: provider.instance.clone(),
-                };
-                (offer, provider.handle.clone())
-            })
-            .collect()
+        let mut offers = providers.iter().filter(|it| it.offers(service, major));
+        let found = offers.find(|it| it.plugin == plugin && it.instance == instance)?;
+        Some(found.handle.clone())
     }
 
     /// Takes an offer in.

@@ -8,8 +8,15 @@ use ratchet_plugin_api::{Code, Error};
 /// What a Rust program writes when an allocation fails, before it aborts.
 const OUT_OF_MEMORY: &str = "memory allocation of";
 
-/// What it writes when a thread's stack is used up.
+/// What it writes when the stack of a thread it knows is used up.
 const STACK_OVERFLOW: &str = "has overflowed its stack";
+
+/// The signal of a touch at memory that is not there. In a thread of a plugin, whose copy of std
+/// has no handler, that is all there is to see of a used-up stack; safe Rust knows no other cause.
+const SIGSEGV: i32 = 11;
+
+/// What it writes when it panics, before less telling lines.
+const PANIC: &str = "panicked at";
 
 /// The error of the calls a worker was answering when it ended.
 pub(super) fn explain(status: Option<ExitStatus>, last_words: &[String]) -> Error {
@@ -18,7 +25,7 @@ pub(super) fn explain(status: Option<ExitStatus>, last_words: &[String]) -> Erro
         return Error::new(Code::LimitExceeded, "the worker reached its memory limit")
             .with_reason("limit.memory");
     }
-    if said(STACK_OVERFLOW) {
+    if said(STACK_OVERFLOW) || status.and_then(|it| it.signal()) == Some(SIGSEGV) {
         return Error::new(Code::LimitExceeded, "the worker's stack was used up")
             .with_reason("limit.recursion");
     }
@@ -32,7 +39,9 @@ pub(super) fn explain(status: Option<ExitStatus>, last_words: &[String]) -> Erro
     };
     let mut error = Error::unavailable(format!("the worker process {how}"))
         .with_reason("run.worker_lost");
-    if let Some(line) = last_words.iter().rev().find(|line| !line.trim().is_empty()) {
+    let telling = last_words.iter().rev().find(|line| line.contains(PANIC));
+    let last = last_words.iter().rev().find(|line| !line.trim().is_empty());
+    if let Some(line) = telling.or(last) {
         error.chain.push(format!("it last said: {line}"));
     }
     error
@@ -45,7 +54,6 @@ fn signal_name(signal: i32) -> String {
         7 => "SIGBUS",
         8 => "SIGFPE",
         9 => "SIGKILL",
-        11 => "SIGSEGV",
         15 => "SIGTERM",
         24 => "SIGXCPU",
         25 => "SIGXFSZ",
@@ -65,6 +73,12 @@ mod tests {
         let error = explain(Some(ExitStatus::from_raw(6)), &words);
         assert_eq!(error.code, Code::LimitExceeded);
         assert_eq!(error.reason.as_deref(), Some("limit.memory"));
+    }
+
+    #[test]
+    fn a_segmentation_fault_is_a_used_up_stack() {
+        let error = explain(Some(ExitStatus::from_raw(11)), &[]);
+        assert_eq!(error.reason.as_deref(), Some("limit.recursion"));
     }
 
     #[test]

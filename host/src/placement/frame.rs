@@ -19,7 +19,7 @@ pub(super) enum Frame {
     /// Host to worker, first and once: what to be.
     Setup(Box<WorkerSetup>),
     /// Worker to host, once: the plugin has started, or why not.
-    Started(Result<Vec<Offer>, Error>),
+    Started(Result<(), Error>),
     /// Call a method of a target that returns a value.
     Call { id: u64, target: u32, method: String, call: Call, arguments: Bytes },
     /// Call one that returns a stream, perhaps giving it one.
@@ -46,17 +46,6 @@ pub(super) enum Frame {
     Pong,
     /// Host to worker: stop the plugin and end.
     Stop,
-}
-
-/// A service that a worker's plugin offers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offer {
-    /// The contract.
-    pub service: String,
-    /// Its major version.
-    pub major: u16,
-    /// Its instance name.
-    pub instance: String,
 }
 
 /// A [`LogRecord`] in the form in which it crosses.
@@ -113,7 +102,8 @@ impl From<Record> for LogRecord {
 /// The bytes of `frame`, length first.
 pub(super) fn encode(frame: &Frame) -> Result<Vec<u8>> {
     let mut bytes = vec![0; 4];
-    rmp_serde::encode::write(&mut bytes, frame)
+    // Named fields, because errors leave out what is empty.
+    rmp_serde::encode::write_named(&mut bytes, frame)
         .map_err(|error| Error::wrap(Code::Internal, "a frame could not be encoded", &error))?;
     let length = bytes.len() - 4;
     if length > FRAME_BYTES_MAX {
@@ -165,6 +155,16 @@ mod tests {
             _ => panic!("another frame came out"),
         }
         assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn an_error_with_empty_parts_survives() {
+        let error = Error::invalid("wrong");
+        let bytes = encode(&Frame::Reply { id: 1, result: Err(error.clone()) }).unwrap();
+        match decode(&mut BytesMut::from(&bytes[..])).unwrap() {
+            Some(Frame::Reply { result: Err(found), .. }) => assert_eq!(found, error),
+            _ => panic!("another frame came out"),
+        }
     }
 
     #[test]

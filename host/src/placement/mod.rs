@@ -15,12 +15,11 @@ mod worker_main;
 
 use std::path::PathBuf;
 
-use ratchet_plugin_api::manifest::Requirement;
+use ratchet_plugin_api::manifest::{Provision, Requirement};
 use serde::{Deserialize, Serialize};
 
 use crate::config::settings::Sandbox;
 
-pub use frame::Offer;
 pub use pool::{Pool, PoolOptions};
 pub use worker_main::main as worker_main;
 
@@ -37,6 +36,8 @@ pub struct WorkerSetup {
     pub file: PathBuf,
     /// Its configuration, a JSON object.
     pub config: String,
+    /// Services of the plugin that the host may call, by target number.
+    pub provides: Vec<Provision>,
     /// Services of the host that the plugin may call, by target number.
     pub services: Vec<Requirement>,
     /// The most verbose level anything listens to, 1 to 5.
@@ -45,4 +46,9 @@ pub struct WorkerSetup {
     pub sandbox: Sandbox,
     /// Bytes of data the process may hold; see `setrlimit(2)`, `RLIMIT_DATA`.
     pub memory_bytes: u64,
+}
+
+/// The major of a version such as `1.4`.
+fn major_of(version: &str) -> u16 {
+    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(1)
 }

@@ -1,5 +1,6 @@
 //! The replicas of one plugin, and the services they stand behind.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use ratchet_plugin_api::manifest::Manifest;
 use ratchet_plugin_api::{BoxFuture, Call, Code, Error, Executor, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::WorkerSetup;
+use super::{WorkerSetup, major_of};
 use super::peer::{Answer, Request, Targets, flatten};
 use super::worker::{Voice, Worker};
 use crate::view::LogSink;
@@ -33,6 +34,8 @@ const CONCURRENCY_DEFAULT: usize = 256;
 /// How a plugin is placed in processes.
 #[derive(Clone)]
 pub struct PoolOptions {
+    /// The program to run.
+    pub program: PathBuf,
     /// What each worker is told; its number is filled in.
     pub setup: WorkerSetup,
     /// The most workers at once; they are started as they are needed.
@@ -88,8 +91,7 @@ impl Pool {
             let wanted = services
                 .get(target as usize)
                 .ok_or_else(|| Error::not_found(format!("there is no target {target}")))?;
-            let major = wanted.version.split('.').next().and_then(|major| major.parse().ok());
-            find(&wanted.service, major.unwrap_or(1))
+            find(&wanted.service, major_of(&wanted.version))
         });
         let replicas = options.replicas.max(1);
         let shared = Arc::new(Shared {
@@ -123,7 +125,7 @@ impl Pool {
     pub async fn ready(&self) -> Result<()> {
         let first = lock(&self.shared.workers).first().cloned();
         match first {
-            Some(worker) => worker.ready().await.map(drop),
+            Some(worker) => worker.ready().await,
             None => Ok(()),
         }
     }
@@ -169,7 +171,7 @@ impl Pool {
         let mut setup = shared.options.setup.clone();
         setup.worker = shared.next_number.fetch_add(1, Ordering::Relaxed);
         let voice = Voice { log: Arc::clone(&shared.log), print: crate::stdio::print };
-        let worker = Worker::spawn(setup, Arc::clone(&shared.targets), voice)?;
+        let worker = Worker::spawn(&shared.options.program, setup, Arc::clone(&shared.targets), voice)?;
         let (pool, watched) = (self.clone(), Arc::clone(&worker));
         tokio::spawn(async move { pool.watch(&watched).await });
         Ok(worker)
@@ -181,7 +183,7 @@ impl Pool {
         {
             let mut restart = lock(&self.shared.restart);
             match started {
-                Ok(_) => *restart = Restart::default(),
+                Ok(()) => *restart = Restart::default(),
                 Err(error) => {
                     let pause = RESTART_PAUSE.saturating_mul(1 << restart.failures.min(10));
                     restart.failures += 1;
@@ -328,7 +330,10 @@ struct InFlight {
 
 impl InFlight {
     async fn answer(mut self, call: &Call) -> Result<(Answer, Lease)> {
-        let (Some(request), Some(lease)) = (&mut self.request, &self.lease) else {
+        let Some(lease) = &self.lease else {
+            return Err(Error::internal("a call was answered twice"));
+        };
+        let Some(request) = &mut self.request else {
             return Err(Error::internal("a call was answered twice"));
         };
         let result = match call.remaining() {
@@ -341,11 +346,12 @@ impl InFlight {
                 }
             },
         };
+        // Answered, so there is nothing left to give up.
+        self.request = None;
         let result = match result {
             Ok(answer) => Ok(answer),
             Err(error) => Err(lease.explain(error).await),
         };
-        self.request = None;
         match (result, self.lease.take()) {
             (Ok(answer), Some(lease)) => Ok((answer, lease)),
             (Ok(_), None) => Err(Error::internal("a call lost its worker")),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,7 @@ use tokio::sync::{Notify, watch};
 use super::death;
 use super::frame::Frame;
 use super::peer::{Peer, Targets};
-use super::{Offer, WorkerSetup};
+use super::WorkerSetup;
 use crate::view::LogSink;
 
 /// How often a worker is asked whether it is there.
@@ -54,17 +55,22 @@ pub(super) struct Worker {
 #[derive(Clone)]
 enum State {
     Starting,
-    Ready(Vec<Offer>),
+    Ready,
     Dead(Error),
 }
 
 impl Worker {
     /// Starts a process; it is ready when [`Worker::ready`] says so. Call it on a thread that
     /// lasts: the kernel ends the worker together with the thread that started it.
-    pub(super) fn spawn(setup: WorkerSetup, targets: Targets, voice: Voice) -> Result<Arc<Self>> {
+    pub(super) fn spawn(
+        program: &Path,
+        setup: WorkerSetup,
+        targets: Targets,
+        voice: Voice,
+    ) -> Result<Arc<Self>> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let mut child = Command::new("/proc/self/exe")
+        let mut child = Command::new(program)
             .arg0("ratchet")
             .args(["--worker", "--worker-id", &setup.worker.to_string()])
             .env_clear()
@@ -110,7 +116,11 @@ impl Worker {
                 last_words.push_back(line);
             }
         };
-        let talking = self.peer.run(|frame| self.take(frame, &voice));
+        let talking = async {
+            if let Err(error) = self.peer.run(|frame| self.take(frame, &voice)).await {
+                self.kill(error.context("the connection to a worker broke"));
+            }
+        };
         let living = async {
             tokio::select! {
                 status = child.wait() => status.ok(),
@@ -123,13 +133,10 @@ impl Worker {
         };
         let beating = self.heartbeat();
         // Everything it said is read to the end before its death is explained.
-        let (status, talked, ()) = tokio::select! {
+        let (status, (), ()) = tokio::select! {
             ended = async { tokio::join!(living, talking, listening) } => ended,
             () = beating => return,
         };
-        if let Err(error) = talked {
-            tracing::warn!(worker = number, %error, "the connection to a worker broke");
-        }
         let words: Vec<String> = last_words.into();
         let reason = self.reason().take();
         let error = reason.unwrap_or_else(|| death::explain(status, &words));
@@ -139,8 +146,8 @@ impl Worker {
 
     fn take(&self, frame: Frame, voice: &Voice) {
         match frame {
-            Frame::Started(Ok(offers)) => {
-                self.state.send_replace(State::Ready(offers));
+            Frame::Started(Ok(())) => {
+                self.state.send_replace(State::Ready);
             }
             Frame::Started(Err(error)) => self.kill(error),
             Frame::Log(record) => (voice.log)(record.into()),
@@ -172,11 +179,11 @@ impl Worker {
     ///
     /// # Errors
     /// Why it did not.
-    pub(super) async fn ready(&self) -> Result<Vec<Offer>> {
+    pub(super) async fn ready(&self) -> Result<()> {
         let mut states = self.state.subscribe();
         let state = states.wait_for(|state| !matches!(state, State::Starting)).await;
         match state.as_deref() {
-            Ok(State::Ready(offers)) => Ok(offers.clone()),
+            Ok(State::Ready) => Ok(()),
             Ok(State::Dead(error)) => Err(error.clone()),
             _ => Err(Error::internal("a worker was forgotten")),
         }
@@ -194,7 +201,7 @@ impl Worker {
 
     /// Whether it has started and not ended.
     pub(super) fn is_ready(&self) -> bool {
-        matches!(&*self.state.borrow(), State::Ready(_))
+        matches!(&*self.state.borrow(), State::Ready)
     }
 
     /// Whether it has ended.

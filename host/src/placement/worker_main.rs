@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, watch};
 use tracing_subscriber::layer::SubscriberExt;
 
-use super::WorkerSetup;
+use super::{WorkerSetup, major_of};
 use super::frame::{self, Frame};
 use super::peer::{Answer, Peer};
 use super::sandbox;
@@ -51,7 +51,7 @@ fn run() -> Result<()> {
     let prepared = prepare(&setup);
     socket.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(UnixStream::from_std(socket), &setup, prepared))
+    runtime.block_on(serve(socket, &setup, prepared))
 }
 
 /// Reads the first frame and nothing behind it: the host sends nothing else before its answer.
@@ -91,22 +91,25 @@ fn prepare(setup: &WorkerSetup) -> Result<(PluginModuleRef, sandbox::Enforced)> 
 }
 
 async fn serve(
-    socket: std::io::Result<UnixStream>,
+    socket: StdUnixStream,
     setup: &WorkerSetup,
     prepared: Result<(PluginModuleRef, sandbox::Enforced)>,
 ) -> Result<()> {
     let registry = Arc::new(Registry::new(Default::default()));
     let offered = Arc::clone(&registry);
     let plugin = setup.plugin.clone();
-    // The offers are numbered in the order in which the plugin made them.
+    let provides = setup.provides.clone();
     let targets = Arc::new(move |target: u32| {
-        let offers = offered.offers_of(&plugin);
-        let found = offers.into_iter().nth(target as usize);
-        found
-            .map(|(_, handle)| handle)
-            .ok_or_else(|| Error::new(Code::Gone, format!("the plugin offers no service {target}")))
+        let wanted = provides
+            .get(target as usize)
+            .ok_or_else(|| Error::not_found(format!("there is no target {target}")))?;
+        let major = major_of(&wanted.version);
+        let found = offered.offer_of(&plugin, &wanted.service, major, &wanted.instance);
+        found.ok_or_else(|| {
+            Error::new(Code::Gone, format!("{plugin} no longer provides {}", wanted.service))
+        })
     });
-    let peer = Peer::new(socket?, targets);
+    let peer = Peer::new(UnixStream::from_std(socket)?, targets);
     let stop = Arc::new(Notify::new());
     let (stopping, stopped) = watch::channel(false);
     let surroundings = surroundings(&peer, setup, &registry, stopped);
@@ -135,8 +138,7 @@ async fn serve(
                 return std::future::pending().await;
             }
         };
-        let offers = registry.offers_of(&setup.plugin).into_iter().map(|(offer, _)| offer);
-        peer.send(&Frame::Started(Ok(offers.collect())));
+        peer.send(&Frame::Started(Ok(())));
         stop.notified().await;
         stopping.send_replace(true);
         handle.stop(Call::root().within(STOP_DEADLINE)).await
@@ -172,9 +174,9 @@ fn surroundings(
         let bridged = Bridged { peer: peer.clone(), target: target as u32 };
         let executor = Executor::inline(tokio::runtime::Handle::current());
         let handle = ServiceHandle::new(Arc::new(bridged), executor);
-        let major = needed.version.split('.').next().and_then(|major| major.parse().ok());
-        // Targets differ, so no two of them can collide.
-        let _ = registry.provide("ratchet.host", &needed.service, major.unwrap_or(1), "", handle);
+        let major = major_of(&needed.version);
+        // Each is named once, so no two of them can collide.
+        let _ = registry.provide("ratchet.host", &needed.service, major, "", handle);
     }
     let (logging, printing) = (peer.clone(), peer.clone());
     Surroundings {

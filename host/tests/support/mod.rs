@@ -12,7 +12,7 @@ use std::time::Duration;
 use ratchet_host::config::Configuration;
 use ratchet_host::config::settings::{Placement, PluginSettings, Settings};
 use ratchet_host::diagnostic::Diagnostic;
-use ratchet_host::lifecycle::Running;
+use ratchet_host::lifecycle::{Outlets, Running};
 use ratchet_host::manifest;
 use ratchet_host::plan::{Plan, Planned};
 use ratchet_plugin_api::abi::LogRecord;
@@ -22,13 +22,13 @@ use ratchet_plugin_api::{Remote, Result, Service};
 use serde_json::{Value, json};
 
 /// The folder that holds what this build made.
-pub fn target_directory() -> PathBuf {
+pub(crate) fn target_directory() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own file");
     test.ancestors().nth(2).expect("a test is in `deps`").to_owned()
 }
 
 /// The shared library of a package of this workspace.
-pub fn library(package: &str) -> PathBuf {
+pub(crate) fn library(package: &str) -> PathBuf {
     let file = target_directory().join(format!("lib{}.so", package.replace('-', "_")));
     assert!(
         file.exists(),
@@ -39,12 +39,12 @@ pub fn library(package: &str) -> PathBuf {
 }
 
 /// A plugin of this workspace with an empty configuration, in the host's process.
-pub fn planned(package: &str) -> Planned {
+pub(crate) fn planned(package: &str) -> Planned {
     planned_file(library(package))
 }
 
 /// The plugin in `path`.
-pub fn planned_file(path: PathBuf) -> Planned {
+pub(crate) fn planned_file(path: PathBuf) -> Planned {
     let file = File::open(&path).expect("it is there");
     let manifest = manifest::read(&file, &path).expect("its manifest is sound");
     let metadata = file.metadata().expect("it is open");
@@ -62,25 +62,25 @@ pub fn planned_file(path: PathBuf) -> Planned {
 }
 
 /// The same plugin in processes of its own.
-pub fn elsewhere(mut plugin: Planned, replicas: u16) -> Planned {
+pub(crate) fn elsewhere(mut plugin: Planned, replicas: u16) -> Planned {
     plugin.placement = Placement::Process;
     plugin.replicas = replicas;
     plugin
 }
 
 /// The same plugin with a configuration.
-pub fn configured(mut plugin: Planned, config: Value) -> Planned {
+pub(crate) fn configured(mut plugin: Planned, config: Value) -> Planned {
     plugin.config = config;
     plugin
 }
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<LogRecord>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<LogRecord>>>);
 
 impl Log {
     /// How many events have `text` in their message.
-    pub fn count(&self, text: &str) -> usize {
+    pub(crate) fn count(&self, text: &str) -> usize {
         self.0.lock().unwrap().iter().filter(|record| record.message.contains(text)).count()
     }
 }
@@ -88,12 +88,12 @@ impl Log {
 static GATE: AtomicU8 = AtomicU8::new(5);
 
 /// Starts a host with these plugins.
-pub async fn start(plugins: Vec<Planned>) -> Result<(Running, Log), Vec<Diagnostic>> {
+pub(crate) async fn start(plugins: Vec<Planned>) -> Result<(Running, Log), Vec<Diagnostic>> {
     start_with(plugins, Settings::default()).await
 }
 
 /// Starts a host with these plugins and settings.
-pub async fn start_with(
+pub(crate) async fn start_with(
     plugins: Vec<Planned>,
     settings: Settings,
 ) -> Result<(Running, Log), Vec<Diagnostic>> {
@@ -102,7 +102,7 @@ pub async fn start_with(
         .map(|plugin| ratchet_host::config::PluginEntry {
             name: plugin.name.clone(),
             settings: PluginSettings { memory_mb: 256, ..PluginSettings::default() },
-            origin: ratchet_host::config::Origin::Defaults,
+            origin: ratchet_host::config::Origin::Default,
             users: false,
         })
         .collect();
@@ -110,25 +110,24 @@ pub async fn start_with(
     let plan = Plan { plugins, warnings: Vec::new() };
     let log = Log::default();
     let sink = log.clone();
-    let running = Running::start(
-        &plan,
-        &configuration,
-        Arc::new(move |record| sink.0.lock().unwrap().push(record)),
-        &GATE,
-    )
-    .await?;
+    let outlets = Outlets {
+        log: Arc::new(move |record| sink.0.lock().unwrap().push(record)),
+        log_gate: &GATE,
+        program: env!("CARGO_BIN_EXE_ratchet").into(),
+    };
+    let running = Running::start(&plan, &configuration, outlets).await?;
     Ok((running, log))
 }
 
 /// The sink called `instance`.
-pub fn sink(running: &Running, instance: &str) -> Result<Arc<dyn OutputSink>> {
+pub(crate) fn sink(running: &Running, instance: &str) -> Result<Arc<dyn OutputSink>> {
     let declared = <dyn OutputSink as Service>::DECLARATION;
     let binding = running.registry().bind(declared.id, declared.major, Some(instance))?;
     Ok(<dyn OutputSink as Service>::client(Remote::new(binding.service)))
 }
 
 /// A delivery to this target.
-pub fn delivery(target: Value) -> Delivery {
+pub(crate) fn delivery(target: Value) -> Delivery {
     Delivery {
         id: Id::new(),
         attempt: 1,
@@ -148,4 +147,4 @@ pub fn delivery(target: Value) -> Delivery {
 }
 
 /// Long enough for anything that works, short enough to wait for what does not.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
