@@ -1,0 +1,337 @@
+//! What every engine must do alike: cases that run against any `JsRuntime`.
+//!
+//! An engine plugin's tests call [`verify`] with all [`cases`] and a runtime; each case is one task
+//! with its input and what has to come of it. [`uncontained`] lists tasks that may take the whole
+//! process with them, for tests that have a process to lose.
+
+mod console;
+mod entry;
+mod errors;
+mod fetch;
+mod hostile;
+mod isolation;
+mod limits;
+mod schemas;
+mod timers;
+mod web;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ratchet_plugin_api::model::{
+    FailureKind, FetchMock, FetchPolicy, FetchResponse, Id, Json, Limits, LogLevel, MockReply,
+    Outcome, Program, RunReport, RunRequest, Schemas, TaskError,
+};
+use ratchet_plugin_api::services::JsRuntime;
+
+pub use hostile::{Uncontained, uncontained};
+
+/// A task and what has to come of it.
+pub struct Case {
+    /// What it shows.
+    pub name: &'static str,
+    /// What is asked of the runtime.
+    pub request: RunRequest,
+    expected: Expected,
+    logs: Option<Vec<(LogLevel, String)>>,
+    exchanges: Option<usize>,
+}
+
+enum Expected {
+    Output(serde_json::Value),
+    Failure(Failure),
+}
+
+struct Failure {
+    kind: FailureKind,
+    class: Option<&'static str>,
+    message: &'static str,
+    frame: Option<(&'static str, u32, Option<u32>)>,
+    function: Option<&'static str>,
+    details: Option<serde_json::Value>,
+    causes: &'static [&'static str],
+    violations: Option<&'static [(&'static str, &'static str)]>,
+}
+
+/// A case of a task in `main.js`.
+fn case(name: &'static str, source: &str) -> Case {
+    let program = Program {
+        entry: "main.js".into(),
+        source: source.into(),
+        modules: std::collections::BTreeMap::new(),
+    };
+    let request = RunRequest {
+        execution: Id::new(),
+        program,
+        input: Json::null(),
+        context: None,
+        schemas: Schemas::default(),
+        limits: Limits { wall_ms: 20_000, ..Limits::default() },
+        fetch: FetchPolicy::Denied,
+    };
+    let expected = Expected::Output(serde_json::Value::Null);
+    Case { name, request, expected, logs: None, exchanges: None }
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).expect("the cases' own documents are JSON")
+}
+
+impl Case {
+    fn input(mut self, text: &str) -> Self {
+        self.request.input = Json::from_trusted(text);
+        self
+    }
+
+    fn context(mut self, text: &str) -> Self {
+        self.request.context = Some(Json::from_trusted(text));
+        self
+    }
+
+    fn module(mut self, path: &str, source: &str) -> Self {
+        self.request.program.modules.insert(path.into(), source.into());
+        self
+    }
+
+    fn input_schema(mut self, text: &str) -> Self {
+        self.request.schemas.input = Some(Json::from_trusted(text));
+        self
+    }
+
+    fn output_schema(mut self, text: &str) -> Self {
+        self.request.schemas.output = Some(Json::from_trusted(text));
+        self
+    }
+
+    fn limits(mut self, set: impl FnOnce(&mut Limits)) -> Self {
+        set(&mut self.request.limits);
+        self
+    }
+
+    fn mock(mut self, mock: FetchMock) -> Self {
+        match &mut self.request.fetch {
+            FetchPolicy::Mocked(mocks) => mocks.push(mock),
+            other => *other = FetchPolicy::Mocked(vec![mock]),
+        }
+        self
+    }
+
+    fn returns(mut self, text: &str) -> Self {
+        self.expected = Expected::Output(json(text));
+        self
+    }
+
+    /// Expects a failure whose message contains `message`.
+    fn fails(mut self, kind: FailureKind, class: &'static str, message: &'static str) -> Self {
+        self.expected = Expected::Failure(Failure {
+            kind,
+            class: (!class.is_empty()).then_some(class),
+            message,
+            frame: None,
+            function: None,
+            details: None,
+            causes: &[],
+            violations: None,
+        });
+        self
+    }
+
+    fn throws(self, class: &'static str, message: &'static str) -> Self {
+        self.fails(FailureKind::Thrown, class, message)
+    }
+
+    fn failure(mut self, set: impl FnOnce(&mut Failure)) -> Self {
+        if let Expected::Failure(failure) = &mut self.expected {
+            set(failure);
+        }
+        self
+    }
+
+    /// Expects the innermost frame at `line` of `file`.
+    fn at(self, file: &'static str, line: u32) -> Self {
+        self.failure(|failure| failure.frame = Some((file, line, None)))
+    }
+
+    fn at_column(self, file: &'static str, line: u32, column: u32) -> Self {
+        self.failure(|failure| failure.frame = Some((file, line, Some(column))))
+    }
+
+    fn in_function(self, name: &'static str) -> Self {
+        self.failure(|failure| failure.function = Some(name))
+    }
+
+    fn details(self, text: &str) -> Self {
+        self.failure(|failure| failure.details = Some(json(text)))
+    }
+
+    fn causes(self, causes: &'static [&'static str]) -> Self {
+        self.failure(|failure| failure.causes = causes)
+    }
+
+    fn violations(self, places: &'static [(&'static str, &'static str)]) -> Self {
+        self.failure(|failure| failure.violations = Some(places))
+    }
+
+    fn logs(mut self, lines: &[(LogLevel, &str)]) -> Self {
+        self.logs = Some(lines.iter().map(|(level, text)| (*level, (*text).to_owned())).collect());
+        self
+    }
+
+    fn exchanges(mut self, count: usize) -> Self {
+        self.exchanges = Some(count);
+        self
+    }
+
+    fn verdict(&self, report: &RunReport) -> Result<(), String> {
+        match (&self.expected, &report.outcome) {
+            (Expected::Output(expected), Outcome::Completed(output)) => {
+                if output.to::<serde_json::Value>().ok().as_ref() != Some(expected) {
+                    return Err(format!("returned {output} instead of {expected}"));
+                }
+            }
+            (Expected::Failure(expected), Outcome::Failed(error)) => expected.verdict(error)?,
+            (_, other) => return Err(format!("ended as {other:?}")),
+        }
+        if let Some(expected) = &self.logs {
+            let logs: Vec<_> =
+                report.logs.iter().map(|line| (line.level, line.message.clone())).collect();
+            if logs != *expected {
+                return Err(format!("logged {logs:?} instead of {expected:?}"));
+            }
+        }
+        if let Some(count) = self.exchanges
+            && report.http.len() != count
+        {
+            return Err(format!("made {} requests instead of {count}", report.http.len()));
+        }
+        Ok(())
+    }
+}
+
+impl Failure {
+    fn verdict(&self, error: &TaskError) -> Result<(), String> {
+        let wrong = |what: &str| Err(format!("has another {what}: {error:?}"));
+        if error.kind != self.kind {
+            return wrong("kind");
+        }
+        if self.class.is_some_and(|class| error.class != class) {
+            return wrong("class");
+        }
+        if !error.message.contains(self.message) {
+            return wrong("message");
+        }
+        if let Some((file, line, column)) = self.frame {
+            let Some(frame) = error.stack.first() else { return wrong("stack (none)") };
+            if frame.file != file
+                || frame.line != line
+                || column.is_some_and(|column| column != frame.column)
+            {
+                return wrong("innermost frame");
+            }
+        }
+        if let Some(name) = self.function
+            && error.stack.first().is_none_or(|frame| frame.function != name)
+        {
+            return wrong("function on top of its stack");
+        }
+        if let Some(expected) = &self.details {
+            let details = error.details.as_ref().and_then(|details| details.to().ok());
+            if details.as_ref() != Some(expected) {
+                return wrong("details");
+            }
+        }
+        if !self.causes.is_empty() && error.causes != self.causes {
+            return wrong("causes");
+        }
+        if let Some(places) = self.violations {
+            let mut found: Vec<_> = error
+                .violations
+                .iter()
+                .map(|one| (one.path.as_str(), one.schema_path.as_str()))
+                .collect();
+            let mut places = places.to_vec();
+            found.sort_unstable();
+            places.sort_unstable();
+            if found != places {
+                return wrong("list of violations");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A mocked answer of `status` with a JSON body.
+fn mock_json(method: Option<&str>, url: &str, status: u16, body: &str) -> FetchMock {
+    let mut mock = mock_text(method, url, status, body);
+    if let MockReply::Response(response) = &mut mock.reply {
+        response.headers = vec![("content-type".into(), "application/json".into())];
+    }
+    mock
+}
+
+fn mock_text(method: Option<&str>, url: &str, status: u16, body: &str) -> FetchMock {
+    let words = match status {
+        200 => "OK",
+        404 => "Not Found",
+        503 => "Service Unavailable",
+        _ => "",
+    };
+    FetchMock {
+        method: method.map(str::to_owned),
+        url: url.into(),
+        request_body: None,
+        delay_ms: 0,
+        times: None,
+        reply: MockReply::Response(FetchResponse {
+            status,
+            status_text: words.into(),
+            url: String::new(),
+            redirected: false,
+            headers: vec![("content-type".into(), "text/plain".into())],
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }),
+    }
+}
+
+/// Every case.
+pub fn cases() -> Vec<Case> {
+    [
+        entry::cases(),
+        errors::cases(),
+        console::cases(),
+        timers::cases(),
+        web::cases(),
+        fetch::cases(),
+        schemas::cases(),
+        limits::cases(),
+        hostile::cases(),
+        isolation::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Runs `cases` on `runtime`, one after the other.
+///
+/// # Panics
+/// With the list of the cases that came out otherwise than they have to.
+pub async fn verify(runtime: Arc<dyn JsRuntime>, cases: &[Case]) {
+    let mut failures = Vec::new();
+    for case in cases {
+        let verdict = match runtime.run(case.request.clone()).await {
+            Ok(report) => case.verdict(&report),
+            Err(error) => Err(format!("the call failed: {error}")),
+        };
+        if let Err(reason) = verdict {
+            failures.push(format!("- {}: {reason}", case.name));
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases failed:\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
+}

@@ -1,0 +1,6 @@
+// What CommonJS modules export through.
+(function (host, load) {
+  "use strict";
+  const module = { exports: {} };
+  return { module, exports: module.exports };
+})

@@ -1,0 +1,1 @@
+(function (host, load) { "use strict"; return {}; })
