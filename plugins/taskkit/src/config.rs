@@ -79,10 +79,7 @@ impl Execution {
         let configured = duration(self.max_execution_duration).unwrap_or(Duration::MAX);
         let own = metadata.timeout.unwrap_or(Duration::MAX);
         let wall = timeout.unwrap_or(configured.min(own));
-        let megabytes = metadata
-            .memory_limit_mb
-            .unwrap_or(u64::MAX)
-            .min(self.memory_limit_mb);
+        let megabytes = metadata.memory_limit_mb.unwrap_or(u64::MAX).min(self.memory_limit_mb);
         Limits {
             wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX).max(1),
             memory_bytes: megabytes.saturating_mul(MEGABYTE),
@@ -97,9 +94,7 @@ impl Execution {
 
 /// A positive number of seconds as a duration; none for anything else.
 pub(crate) fn duration(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|duration| !duration.is_zero())
+    Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero())
 }
 
 #[cfg(test)]
@@ -115,45 +110,30 @@ mod tests {
             ..Metadata::default()
         };
         let limits = execution.limits(&metadata, None);
-        assert_eq!(
-            (limits.wall_ms, limits.memory_bytes),
-            (2_000, 64 * MEGABYTE)
-        );
+        assert_eq!((limits.wall_ms, limits.memory_bytes), (2_000, 64 * MEGABYTE));
 
         metadata.timeout = Some(Duration::from_secs(3_600));
         metadata.memory_limit_mb = Some(4_096);
         let limits = execution.limits(&metadata, None);
-        assert_eq!(
-            (limits.wall_ms, limits.memory_bytes),
-            (300_000, 256 * MEGABYTE)
-        );
+        assert_eq!((limits.wall_ms, limits.memory_bytes), (300_000, 256 * MEGABYTE));
     }
 
     #[test]
     fn the_shell_decides_about_the_time_limit() {
-        let metadata = Metadata {
-            timeout: Some(Duration::from_secs(2)),
-            ..Metadata::default()
-        };
+        let metadata = Metadata { timeout: Some(Duration::from_secs(2)), ..Metadata::default() };
         let limits = Execution::default().limits(&metadata, Some(Duration::from_secs(900)));
         assert_eq!(limits.wall_ms, 900_000);
     }
 
     #[test]
     fn the_defaults_are_those_of_the_api() {
-        assert_eq!(
-            Execution::default().limits(&Metadata::default(), None),
-            Limits::default()
-        );
+        assert_eq!(Execution::default().limits(&Metadata::default(), None), Limits::default());
     }
 
     #[test]
     fn a_time_limit_has_to_be_positive() {
         for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let execution = Execution {
-                max_execution_duration: seconds,
-                ..Execution::default()
-            };
+            let execution = Execution { max_execution_duration: seconds, ..Execution::default() };
             let error = execution.check().unwrap_err();
             assert_eq!(error.code, Code::Configuration);
             assert!(error.message.contains("max_execution_duration"), "{error}");

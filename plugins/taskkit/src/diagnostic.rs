@@ -42,13 +42,7 @@ impl Diagnostic {
 
     fn new(severity: Severity, file: &Path, message: String) -> Self {
         let file = file.display().to_string();
-        Self {
-            severity,
-            file,
-            line: None,
-            column: None,
-            message,
-        }
+        Self { severity, file, line: None, column: None, message }
     }
 
     /// The same at this line and column, each counted from 1; a line of 0 is unknown.
@@ -88,9 +82,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// `; did you mean …?` or nothing.
 pub(crate) fn did_you_mean(suggestion: Option<impl fmt::Display>) -> String {
-    suggestion
-        .map(|name| format!("; did you mean `{name}`?"))
-        .unwrap_or_default()
+    suggestion.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -40,10 +40,7 @@ pub(crate) enum Mismatch {
     /// A failure instead of an output.
     Failed(TaskError),
     /// Another failure: what differs in each.
-    Failure {
-        differences: Vec<String>,
-        error: TaskError,
-    },
+    Failure { differences: Vec<String>, error: TaskError },
 }
 
 impl Expectation {
@@ -85,20 +82,16 @@ impl Expectation {
             (Self::Completion, Outcome::Completed(_)) => None,
             (Self::Output(expected), Outcome::Completed(output)) => {
                 let actual = value(output);
-                (!same_json(expected, &actual)).then(|| Mismatch::Output {
-                    expected: expected.clone(),
-                    actual,
-                })
+                (!same_json(expected, &actual))
+                    .then(|| Mismatch::Output { expected: expected.clone(), actual })
             }
-            (Self::Failure(_), Outcome::Completed(output)) => Some(Mismatch::Completed {
-                actual: value(output),
-            }),
+            (Self::Failure(_), Outcome::Completed(output)) => {
+                Some(Mismatch::Completed { actual: value(output) })
+            }
             (Self::Failure(expected), Outcome::Failed(error)) => {
                 let differences = expected.differences(error);
-                (!differences.is_empty()).then(|| Mismatch::Failure {
-                    differences,
-                    error: error.clone(),
-                })
+                (!differences.is_empty())
+                    .then(|| Mismatch::Failure { differences, error: error.clone() })
             }
             (_, Outcome::Failed(error)) => Some(Mismatch::Failed(error.clone())),
         }
@@ -116,25 +109,19 @@ impl ExpectedFailure {
             && !names(kind, error.kind)
         {
             let actual = kind_name(error.kind);
-            differences.push(format!(
-                "expected a failure of kind `{kind}`, got `{actual}`"
-            ));
+            differences.push(format!("expected a failure of kind `{kind}`, got `{actual}`"));
         }
         if let Some(class) = &self.class
             && *class != error.class
         {
             let actual = &error.class;
-            differences.push(format!(
-                "expected an error of class `{class}`, got `{actual}`"
-            ));
+            differences.push(format!("expected an error of class `{class}`, got `{actual}`"));
         }
         if let Some(message) = &self.message
             && !error.message.contains(message.as_str())
         {
             let actual = &error.message;
-            differences.push(format!(
-                "expected a message with `{message}`, got `{actual}`"
-            ));
+            differences.push(format!("expected a message with `{message}`, got `{actual}`"));
         }
         differences
     }
@@ -150,15 +137,10 @@ fn check_kind(text: &str) -> Result<(), String> {
         return Ok(());
     }
     let words: Vec<String> = FAILURE_KINDS.iter().map(|kind| kind_name(*kind)).collect();
-    let all = words
-        .iter()
-        .map(String::as_str)
-        .chain(FAILURE_KINDS.iter().map(|k| k.reason()));
+    let all = words.iter().map(String::as_str).chain(FAILURE_KINDS.iter().map(|k| k.reason()));
     let hint = did_you_mean(nearest(text, all));
     let known = words.join(", ");
-    Err(format!(
-        "`should_fail.kind` is `{text}`; it is one of {known}{hint}"
-    ))
+    Err(format!("`should_fail.kind` is `{text}`; it is one of {known}{hint}"))
 }
 
 /// Whether two documents are the same: keys in any order, and numbers by their value, so that `1`
@@ -173,9 +155,7 @@ pub(crate) fn same_json(one: &Value, other: &Value) -> bool {
         }
         (Value::Object(one), Value::Object(other)) => {
             one.len() == other.len()
-                && one
-                    .iter()
-                    .all(|(key, a)| other.get(key).is_some_and(|b| same_json(a, b)))
+                && one.iter().all(|(key, a)| other.get(key).is_some_and(|b| same_json(a, b)))
         }
         (one, other) => one == other,
     }
@@ -206,10 +186,7 @@ mod tests {
 
     #[test]
     fn numbers_are_compared_by_value_and_keys_in_any_order() {
-        assert!(same_json(
-            &json!({"a": 1, "b": [2.0]}),
-            &json!({"b": [2], "a": 1.0})
-        ));
+        assert!(same_json(&json!({"a": 1, "b": [2.0]}), &json!({"b": [2], "a": 1.0})));
         assert!(!same_json(&json!([1, 2]), &json!([2, 1])));
         assert!(!same_json(&json!({"a": null}), &json!({})));
         assert!(!same_json(&json!(1), &json!("1")));
@@ -224,10 +201,7 @@ mod tests {
             expectation.check(&completed(json!({"sum": 4}))),
             Some(Mismatch::Output { .. })
         ));
-        assert!(matches!(
-            expectation.check(&failed()),
-            Some(Mismatch::Failed(_))
-        ));
+        assert!(matches!(expectation.check(&failed()), Some(Mismatch::Failed(_))));
     }
 
     #[test]
@@ -239,10 +213,7 @@ mod tests {
             json!({"message": "not a function", "kind": "thrown"}),
             json!({"kind": "task.thrown"}),
         ] {
-            assert!(
-                read(passing.clone()).check(&failed()).is_none(),
-                "{passing}"
-            );
+            assert!(read(passing.clone()).check(&failed()).is_none(), "{passing}");
         }
         let wrong = read(json!({"class": "RangeError", "message": "y", "kind": "time_limit"}));
         let Some(Mismatch::Failure { differences, .. }) = wrong.check(&failed()) else {
@@ -258,10 +229,6 @@ mod tests {
     #[test]
     fn without_an_expectation_a_failure_fails() {
         assert!(Expectation::Completion.check(&failed()).is_some());
-        assert!(
-            Expectation::Completion
-                .check(&completed(json!(1)))
-                .is_none()
-        );
+        assert!(Expectation::Completion.check(&completed(json!(1))).is_none());
     }
 }

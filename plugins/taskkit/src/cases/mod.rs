@@ -51,11 +51,7 @@ impl Case {
 pub(crate) fn load(task: &Task) -> Loaded<Vec<Case>> {
     let mut cases = Vec::new();
     for file in files(&task.folder)? {
-        let stem = file
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         cases.extend(read(&file, &stem, &read_json(&file)?)?);
     }
     if let Some((file, document)) = task.inline_cases() {
@@ -74,10 +70,7 @@ pub(crate) fn files(folder: &Path) -> Loaded<Vec<PathBuf>> {
         .map_err(|error| Diagnostic::error(&tests, format!("cannot read: {error}")))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
     files.sort();
     Ok(files)
@@ -137,18 +130,11 @@ fn read_one(file: &Path, default_name: String, document: &Value) -> Loaded<Case>
         Diagnostic::error(file, format!("test case `{name}`: {message}"))
     };
     let Value::Object(fields) = document else {
-        return Err(wrong(
-            &default_name,
-            "a test case is an object with an `input`".to_owned(),
-        ));
+        return Err(wrong(&default_name, "a test case is an object with an `input`".to_owned()));
     };
     check_keys(fields, &KEYS).map_err(|message| wrong(&default_name, message))?;
-    let written = Written::deserialize(document).map_err(|error| {
-        wrong(
-            &default_name,
-            format!("does not have the right form: {error}"),
-        )
-    })?;
+    let written = Written::deserialize(document)
+        .map_err(|error| wrong(&default_name, format!("does not have the right form: {error}")))?;
     let name = written.name.clone().unwrap_or(default_name);
     convert(file, &name, written).map_err(|message| wrong(&name, message))
 }
@@ -186,9 +172,7 @@ fn convert(file: &Path, name: &str, written: Written) -> Result<Case, String> {
         Some(Value::Bool(true)) => Some("the case says `skip`".to_owned()),
         Some(Value::String(reason)) => Some(reason),
         Some(other) => {
-            return Err(format!(
-                "`skip` is {other}; it is true or the reason as text"
-            ));
+            return Err(format!("`skip` is {other}; it is true or the reason as text"));
         }
     };
     Ok(Case {
@@ -241,14 +225,8 @@ mod tests {
     #[test]
     fn null_is_an_expectation_and_absence_is_none() {
         let read = |document| cases(document).unwrap().remove(0).expectation;
-        assert!(matches!(
-            read(json!({"expected": null})),
-            Expectation::Output(Value::Null)
-        ));
-        assert!(matches!(
-            read(json!({"expected_output": 1})),
-            Expectation::Output(_)
-        ));
+        assert!(matches!(read(json!({"expected": null})), Expectation::Output(Value::Null)));
+        assert!(matches!(read(json!({"expected_output": 1})), Expectation::Output(_)));
         assert!(matches!(read(json!({"input": 1})), Expectation::Completion));
     }
 
@@ -263,23 +241,14 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (document, expected) in [
             (json!(5), "a test case is an object"),
-            (
-                json!({"expcted": 1}),
-                "`expcted` has no meaning here; did you mean `expected`?",
-            ),
+            (json!({"expcted": 1}), "`expcted` has no meaning here; did you mean `expected`?"),
             (json!({"expected": 1, "expected_output": 1}), "keep one"),
-            (
-                json!({"expected": 1, "should_fail": true}),
-                "`expected` and `should_fail`",
-            ),
+            (json!({"expected": 1, "should_fail": true}), "`expected` and `should_fail`"),
             (json!({"network": "on"}), "`network` is `on`"),
             (json!({"network": "live", "mocks": {}}), "keep one"),
             (json!({"timeout": 0}), "positive number of seconds"),
             (json!({"skip": 1}), "`skip` is 1"),
-            (
-                json!({"name": "n", "should_fail": {"kind": "throwm"}}),
-                "did you mean `thrown`?",
-            ),
+            (json!({"name": "n", "should_fail": {"kind": "throwm"}}), "did you mean `thrown`?"),
         ] {
             let message = message(document);
             assert!(message.contains(expected), "{message}");

@@ -44,10 +44,7 @@ impl ShellCommand<Taskkit> for GenerateTask {
             ));
         };
         if semver::Version::parse(&self.version).is_err() {
-            let message = format!(
-                "--version is `{}`; a version looks like 1.0.0",
-                self.version
-            );
+            let message = format!("--version is `{}`; a version looks like 1.0.0", self.version);
             return Err(Error::invalid(message));
         }
         let template = templates::named(&self.template).ok_or_else(|| {
@@ -70,21 +67,14 @@ impl ShellCommand<Taskkit> for GenerateTask {
         for file in written.await? {
             text.push_str(&format!("wrote {}\n", file.display()));
         }
-        text.push_str(&format!(
-            "\nNow try: ratchet test --from-fs {}\n",
-            path.display()
-        ));
+        text.push_str(&format!("\nNow try: ratchet test --from-fs {}\n", path.display()));
         plugin.context.print(text)?;
         Ok(0)
     }
 }
 
 fn list() -> String {
-    let width = templates::ALL
-        .iter()
-        .map(|template| template.name.len())
-        .max()
-        .unwrap_or(0);
+    let width = templates::ALL.iter().map(|template| template.name.len()).max().unwrap_or(0);
     let line = |template: &templates::Template| {
         format!("{:<width$}  {}\n", template.name, template.summary)
     };
@@ -103,10 +93,7 @@ fn check_free(folder: &Path) -> Result<()> {
             return Err(Error::new(Code::Conflict, message));
         }
     } else if folder.exists() {
-        return Err(Error::new(
-            Code::Conflict,
-            format!("`{shown}` is a file, not a folder"),
-        ));
+        return Err(Error::new(Code::Conflict, format!("`{shown}` is a file, not a folder")));
     }
     Ok(())
 }

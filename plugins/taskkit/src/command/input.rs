@@ -19,9 +19,9 @@ const MAX_BYTES: u64 = 64 << 20;
 pub(super) async fn read(json: Option<String>, file: Option<std::path::PathBuf>) -> Result<Json> {
     match (json, file) {
         (None, None) => Ok(Json::from_trusted("{}")),
-        (Some(_), Some(_)) => Err(Error::invalid(
-            "both --input-json and --input-file are given; give one",
-        )),
+        (Some(_), Some(_)) => {
+            Err(Error::invalid("both --input-json and --input-file are given; give one"))
+        }
         (Some(text), None) if text != STDIN => parse("--input-json", text),
         (None, Some(file)) if file.as_os_str() != STDIN => {
             blocking(move || parse(&format!("`{}`", file.display()), read_file(&file)?)).await
@@ -71,10 +71,7 @@ mod tests {
     #[tokio::test]
     async fn an_input_is_text_or_a_file_or_nothing() {
         assert_eq!(read(None, None).await.unwrap().as_str(), "{}");
-        assert_eq!(
-            read(Some("[1]".into()), None).await.unwrap().as_str(),
-            "[1]"
-        );
+        assert_eq!(read(Some("[1]".into()), None).await.unwrap().as_str(), "[1]");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("input.json");
         std::fs::write(&file, "{\"a\": 1}\n").unwrap();
@@ -85,12 +82,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_wrong_is_said() {
         let error = read(Some("{num1: 5}".into()), None).await.unwrap_err();
-        assert!(
-            error
-                .message
-                .starts_with("--input-json is not valid JSON: "),
-            "{error}"
-        );
+        assert!(error.message.starts_with("--input-json is not valid JSON: "), "{error}");
         assert!(error.message.contains("line 1 column 2"), "{error}");
         let error = read(None, Some("no/such.json".into())).await.unwrap_err();
         assert!(error.message.contains("`no/such.json`"), "{error}");

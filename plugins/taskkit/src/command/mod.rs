@@ -6,6 +6,8 @@ mod replay;
 mod run_once;
 mod templates;
 mod test;
+#[cfg(test)]
+mod tests;
 mod validate;
 mod watch;
 
@@ -33,13 +35,9 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T> + Send + 'static,
 {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| {
-            Err(Error::internal(format!(
-                "reading files was broken off: {error}"
-            )))
-        })
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(Error::internal(format!("reading files was broken off: {error}")))
+    })
 }
 
 /// Reads the one task at `path`, warning in the log of what should be put right.

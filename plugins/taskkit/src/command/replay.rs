@@ -14,7 +14,7 @@ use crate::cases::same_json;
 use crate::recording::{Recorded, Recording};
 use crate::report::failure::{describe, headline};
 use crate::report::style::{Style, printable};
-use crate::report::tests::output_text;
+use crate::report::suite::output_text;
 use crate::report::{count, human, indent};
 use crate::run::{Finished, RunOptions, trace};
 use crate::task::Task;
@@ -43,10 +43,7 @@ impl ShellCommand<Taskkit> for Replay {
             fetch: FetchPolicy::Mocked(recording.responses.clone()),
             timeout: None,
         };
-        let finished = plugin
-            .runner(self.runtime)
-            .run(&task, options, trace)
-            .await?;
+        let finished = plugin.runner(self.runtime).run(&task, options, trace).await?;
         let style = Style::of_terminal(shell.interactive);
         let difference = compare(&task, &recording, &finished, style);
         let shown = recording.folder.display();
@@ -89,15 +86,11 @@ fn compare(
             }),
         (Recorded::Error(expected), Outcome::Completed(output)) => {
             let (recorded, output) = (headline(expected), printable(output.as_str()));
-            Some(format!(
-                "it was recorded to fail with: {recorded}\nand now returns {output}\n"
-            ))
+            Some(format!("it was recorded to fail with: {recorded}\nand now returns {output}\n"))
         }
         (Recorded::Output(_), Outcome::Failed(error)) => {
             let now = describe(task, error, &recording.input, style);
-            Some(format!(
-                "it was recorded to complete, and now fails:\n{now}"
-            ))
+            Some(format!("it was recorded to complete, and now fails:\n{now}"))
         }
     }
 }
@@ -112,20 +105,12 @@ fn not_repeated(recording: &Recording, finished: &Finished) -> Vec<String> {
     let mut made: Vec<(&str, &str)> = finished
         .http
         .iter()
-        .map(|exchange| {
-            (
-                exchange.request.method.as_str(),
-                exchange.request.url.as_str(),
-            )
-        })
+        .map(|exchange| (exchange.request.method.as_str(), exchange.request.url.as_str()))
         .collect();
     let mut lines = Vec::new();
     for mock in &recording.responses {
         let method = mock.method.as_deref().unwrap_or_default();
-        match made
-            .iter()
-            .position(|request| *request == (method, mock.url.as_str()))
-        {
+        match made.iter().position(|request| *request == (method, mock.url.as_str())) {
             Some(index) => drop(made.swap_remove(index)),
             None => {
                 let answer = match &mock.reply {

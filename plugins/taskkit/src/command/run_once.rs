@@ -1,6 +1,6 @@
 //! `ratchet run-once`: runs a task and prints its output.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use ratchet_plugin_api::model::{FetchPolicy, Json, Outcome, Timestamp};
@@ -44,15 +44,8 @@ impl ShellCommand<Taskkit> for RunOnce {
         let task = load_task(&self.from_fs).await?;
         let input = input::read(self.input_json, self.input_file).await?;
         let started = (Timestamp::now(), Instant::now());
-        let options = RunOptions {
-            input: input.clone(),
-            fetch: FetchPolicy::Live,
-            timeout,
-        };
-        let finished = plugin
-            .runner(self.runtime)
-            .run(&task, options, trace)
-            .await?;
+        let options = RunOptions { input: input.clone(), fetch: FetchPolicy::Live, timeout };
+        let finished = plugin.runner(self.runtime).run(&task, options, trace).await?;
         tracing::debug!(
             "{} ended after {}, {} in the runtime",
             task.name(),
@@ -101,9 +94,9 @@ async fn record(
     finished: &Finished,
 ) -> Result<()> {
     let (task, input, finished) = (task.clone(), input.clone(), finished.clone());
-    let written =
-        blocking(move || recording::write(Path::new(&folder), &task, started, &input, &finished));
-    tracing::info!("recorded in {}", written.await?.display());
+    let own =
+        blocking(move || recording::write(&folder, &task, started, &input, &finished)).await?;
+    tracing::info!("recorded in {}", own.display());
     Ok(())
 }
 

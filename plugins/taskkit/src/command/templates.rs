@@ -87,10 +87,7 @@ pub(super) fn complete(folder: &Path) -> Result<Vec<PathBuf>> {
     let has = |names: &[&str]| names.iter().any(|name| folder.join(name).exists());
     let mut written = Vec::new();
     if !has(&METADATA_FILES) {
-        let about = About {
-            version: "1.0.0".to_owned(),
-            ..About::default()
-        };
+        let about = About { version: "1.0.0".to_owned(), ..About::default() };
         let text = metadata(folder, about, ALL[0].summary);
         written.push(put(folder, METADATA_FILES[0], &text)?);
     }
@@ -126,17 +123,12 @@ pub(super) fn complete(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn metadata(folder: &Path, about: About, summary: &str) -> String {
-    let folder_name = folder
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
+    let folder_name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = folder_name.unwrap_or_else(|| {
         // `.` has no name of its own.
         let absolute = std::fs::canonicalize(folder).ok();
         let name = absolute.as_deref().and_then(Path::file_name);
-        name.map_or_else(
-            || "task".to_owned(),
-            |name| name.to_string_lossy().into_owned(),
-        )
+        name.map_or_else(|| "task".to_owned(), |name| name.to_string_lossy().into_owned())
     });
     let label = about.label.unwrap_or_else(|| as_title(&name));
     let description = about.description.unwrap_or_else(|| summary.to_owned());
@@ -153,10 +145,7 @@ fn metadata(folder: &Path, about: About, summary: &str) -> String {
 fn as_title(name: &str) -> String {
     let words = name.replace(['-', '_'], " ");
     let mut letters = words.trim().chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn any_document(side: Side) -> Value {
@@ -170,9 +159,7 @@ fn any_document(side: Side) -> Value {
 /// A small document that satisfies the usual keywords of a schema.
 fn sample(schema: &Value) -> Value {
     let given = schema.get("const").or_else(|| schema.get("default"));
-    let listed = ["examples", "enum"]
-        .iter()
-        .find_map(|key| schema.get(*key)?.get(0));
+    let listed = ["examples", "enum"].iter().find_map(|key| schema.get(*key)?.get(0));
     if let Some(value) = given.or(listed) {
         return value.clone();
     }
@@ -182,22 +169,14 @@ fn sample(schema: &Value) -> Value {
     };
     match kind {
         Some("string") => {
-            let length = schema
-                .get("minLength")
-                .and_then(Value::as_u64)
-                .unwrap_or(1)
-                .min(1_000);
+            let length = schema.get("minLength").and_then(Value::as_u64).unwrap_or(1).min(1_000);
             Value::String("x".repeat(usize::try_from(length).unwrap_or(1)))
         }
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),
         Some("boolean") => json!(true),
         Some("null") => Value::Null,
         Some("array") => {
-            let least = schema
-                .get("minItems")
-                .and_then(Value::as_u64)
-                .unwrap_or(0)
-                .min(100);
+            let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0).min(100);
             let item = schema.get("items").map_or_else(|| json!(1), sample);
             (0..least).map(|_| item.clone()).collect()
         }
@@ -224,10 +203,7 @@ fn put(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
         if let Some(parent) = file.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        let mut opened = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&file)?;
+        let mut opened = OpenOptions::new().write(true).create_new(true).open(&file)?;
         opened.write_all(text.as_bytes())
     };
     write().map_err(|error| {
@@ -246,22 +222,12 @@ mod tests {
         for template in ALL {
             let folder = tempfile::tempdir().unwrap();
             let folder = folder.path().join("my-task");
-            let about = About {
-                version: "2.0.0".to_owned(),
-                ..About::default()
-            };
+            let about = About { version: "2.0.0".to_owned(), ..About::default() };
             write(&folder, template, about).unwrap();
             let task = Task::load(&folder).unwrap();
             assert_eq!(task.warnings, [], "{}", template.name);
-            assert_eq!(
-                (task.name(), task.metadata.version.as_str()),
-                ("my-task", "2.0.0")
-            );
-            assert!(
-                complete(&folder).unwrap().is_empty(),
-                "{} misses a file",
-                template.name
-            );
+            assert_eq!((task.name(), task.metadata.version.as_str()), ("my-task", "2.0.0"));
+            assert!(complete(&folder).unwrap().is_empty(), "{} misses a file", template.name);
             let (input, output) = (task.input.as_ref().unwrap(), task.output.as_ref().unwrap());
             assert_eq!(input.problems(), []);
             assert_eq!(output.problems(), []);
@@ -308,10 +274,7 @@ mod tests {
             json!({"type": "number", "default": 4.5}),
         ] {
             let document = sample(&schema);
-            assert!(
-                jsonschema::is_valid(&schema, &document),
-                "{document} for {schema}"
-            );
+            assert!(jsonschema::is_valid(&schema, &document), "{document} for {schema}");
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::cases::{self, Case};
 use crate::diagnostic::Diagnostic;
 use crate::report::junit;
 use crate::report::style::Style;
-use crate::report::tests::{
+use crate::report::suite::{
     CaseReport, SuiteReport, TaskReport, Totals, Verdict, case_text, heading,
 };
 use crate::run::{RunOptions, Runner};
@@ -56,9 +56,7 @@ pub(crate) struct Test {
 impl ShellCommand<Taskkit> for Test {
     async fn run(self, plugin: &Taskkit, shell: Shell) -> Result<u8> {
         if self.parallel == 0 {
-            return Err(Error::invalid(
-                "--parallel is 0; at least one case runs at once",
-            ));
+            return Err(Error::invalid("--parallel is 0; at least one case runs at once"));
         }
         let style = Style::of_terminal(shell.interactive);
         if !self.watch {
@@ -70,9 +68,7 @@ impl ShellCommand<Taskkit> for Test {
                 Ok(totals) => exit_code(totals),
                 // A folder that is wrong for a moment is put right by the next change.
                 Err(error) => {
-                    plugin
-                        .context
-                        .print(format!("{}\n", style.bad(&error.to_string())))?;
+                    plugin.context.print(format!("{}\n", style.bad(&error.to_string())))?;
                     FAILED
                 }
             };
@@ -112,16 +108,8 @@ impl Loaded {
             Ok((task, cases))
         };
         match read() {
-            Ok((task, cases)) => Self {
-                folder,
-                task: Ok(task),
-                cases,
-            },
-            Err(error) => Self {
-                folder,
-                task: Err(error),
-                cases: Vec::new(),
-            },
+            Ok((task, cases)) => Self { folder, task: Ok(task), cases },
+            Err(error) => Self { folder, task: Err(error), cases: Vec::new() },
         }
     }
 }
@@ -140,21 +128,14 @@ impl Test {
         for loaded in &loaded {
             if let Ok(task) = &loaded.task {
                 runs.extend(
-                    loaded
-                        .cases
-                        .iter()
-                        .map(|case| self.judge(&runner, task, case, &failed)),
+                    loaded.cases.iter().map(|case| self.judge(&runner, task, case, &failed)),
                 );
             }
         }
         // In the order of the cases, whichever ends first, so that two reports can be compared.
         let mut verdicts = stream::iter(runs).buffered(self.parallel as usize);
         let print = |text: String| {
-            if self.json {
-                Ok(())
-            } else {
-                plugin.context.print(text)
-            }
+            if self.json { Ok(()) } else { plugin.context.print(text) }
         };
         for loaded in &loaded {
             print(heading(&loaded.folder, loaded.task.as_ref(), style))?;
@@ -167,20 +148,13 @@ impl Test {
                     let Some(verdict) = verdicts.next().await else {
                         break;
                     };
-                    let report = CaseReport {
-                        case: case.clone(),
-                        verdict,
-                    };
+                    let report = CaseReport { case: case.clone(), verdict };
                     print(case_text(task, &report, style))?;
                     reports.push(report);
                 }
             }
             let (folder, task) = (loaded.folder.clone(), loaded.task.clone());
-            suite.tasks.push(TaskReport {
-                folder,
-                task,
-                cases: reports,
-            });
+            suite.tasks.push(TaskReport { folder, task, cases: reports });
         }
         drop(verdicts);
         suite.elapsed = started.elapsed();
@@ -207,11 +181,8 @@ impl Test {
         if self.fail_fast && failed.load(Ordering::Relaxed) {
             return Verdict::Skipped("an earlier case failed".to_owned());
         }
-        let options = RunOptions {
-            input: case.input(),
-            fetch: case.fetch.clone(),
-            timeout: case.timeout,
-        };
+        let options =
+            RunOptions { input: case.input(), fetch: case.fetch.clone(), timeout: case.timeout };
         // A case's log is shown with its failure.
         let verdict = Verdict::of(case, runner.run(task, options, |_| {}).await);
         if verdict.is_failure() {
@@ -223,10 +194,8 @@ impl Test {
 
 /// Every task at or below `path` with the cases `filter` leaves.
 fn load_all(path: &Path, filter: Option<&str>) -> Result<Vec<Loaded>> {
-    let mut loaded: Vec<Loaded> = task::all_below(path)?
-        .into_iter()
-        .map(|folder| Loaded::read(folder, filter))
-        .collect();
+    let mut loaded: Vec<Loaded> =
+        task::all_below(path)?.into_iter().map(|folder| Loaded::read(folder, filter)).collect();
     for warning in loaded.iter().filter_map(|loaded| loaded.task.as_ref().ok()) {
         for warning in &warning.warnings {
             tracing::warn!("{warning}");

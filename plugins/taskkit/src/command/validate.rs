@@ -43,10 +43,7 @@ struct Checked {
 
 impl Checked {
     fn number_of(&self, severity: Severity) -> usize {
-        self.findings
-            .iter()
-            .filter(|finding| finding.severity == severity)
-            .count()
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 }
 
@@ -70,14 +67,8 @@ impl ShellCommand<Taskkit> for Validate {
             }
             all.push(checked);
         }
-        let errors: usize = all
-            .iter()
-            .map(|checked| checked.number_of(Severity::Error))
-            .sum();
-        let warnings: usize = all
-            .iter()
-            .map(|checked| checked.number_of(Severity::Warning))
-            .sum();
+        let errors: usize = all.iter().map(|checked| checked.number_of(Severity::Error)).sum();
+        let warnings: usize = all.iter().map(|checked| checked.number_of(Severity::Warning)).sum();
         if self.json {
             let tasks: Vec<Value> = all.iter().map(to_json).collect();
             let report = json!({
@@ -86,9 +77,7 @@ impl ShellCommand<Taskkit> for Validate {
             plugin.context.print(format!("{report}\n"))?;
         } else if all.len() > 1 {
             let (errors, warnings) = (count(errors, "error"), count(warnings, "warning"));
-            plugin
-                .context
-                .print(format!("\n{errors}, {warnings} in {} tasks\n", all.len()))?;
+            plugin.context.print(format!("\n{errors}, {warnings} in {} tasks\n", all.len()))?;
         }
         Ok(if errors == 0 { 0 } else { FAILED })
     }
@@ -100,13 +89,9 @@ impl Validate {
         let (mut checked, task) = blocking(move || check_files(folder, fix)).await?;
         if let Some(task) = task {
             checked.name = task.name().to_owned();
-            let runtime = plugin
-                .runner(self.runtime.clone())
-                .runtime(&task.metadata)?;
+            let runtime = plugin.runner(self.runtime.clone()).runtime(&task.metadata)?;
             let ProgramReport { form, problems } = runtime.check(task.program.clone()).await?;
-            let problems = problems
-                .iter()
-                .map(|problem| program_problem(&task, problem));
+            let problems = problems.iter().map(|problem| program_problem(&task, problem));
             checked.findings.extend(problems);
             checked.form = form;
         }
@@ -120,16 +105,9 @@ fn is_empty(folder: &Path) -> Result<bool> {
 
 /// Everything that can be checked without a JavaScript runtime.
 fn check_files(folder: PathBuf, fix: bool) -> Result<(Checked, Option<Task>)> {
-    let written = if fix {
-        templates::complete(&folder)?
-    } else {
-        Vec::new()
-    };
+    let written = if fix { templates::complete(&folder)? } else { Vec::new() };
     let (task, mut findings) = Task::inspect(&folder);
-    if !task::METADATA_FILES
-        .iter()
-        .any(|name| folder.join(name).exists())
-    {
+    if !task::METADATA_FILES.iter().any(|name| folder.join(name).exists()) {
         // A task can be run without metadata, but a valid one has it.
         findings.iter_mut().for_each(|finding| {
             if finding.file.ends_with(task::METADATA_FILES[0]) {
@@ -149,19 +127,8 @@ fn check_files(folder: PathBuf, fix: bool) -> Result<(Checked, Option<Task>)> {
         }
         check_cases(task, &mut findings);
     }
-    let name = task
-        .as_ref()
-        .map_or_else(|| folder.display().to_string(), |t| t.name().to_owned());
-    Ok((
-        Checked {
-            folder,
-            name,
-            form: None,
-            written,
-            findings,
-        },
-        task,
-    ))
+    let name = task.as_ref().map_or_else(|| folder.display().to_string(), |t| t.name().to_owned());
+    Ok((Checked { folder, name, form: None, written, findings }, task))
 }
 
 fn check_cases(task: &Task, findings: &mut Vec<Diagnostic>) {
@@ -178,10 +145,7 @@ fn check_cases(task: &Task, findings: &mut Vec<Diagnostic>) {
     }
     let entries = std::fs::read_dir(&tests).into_iter().flatten();
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        if matches!(
-            path.extension().and_then(|e| e.to_str()),
-            Some("js" | "mjs" | "ts")
-        ) {
+        if matches!(path.extension().and_then(|e| e.to_str()), Some("js" | "mjs" | "ts")) {
             let message = "is not run: test cases are JSON, such as tests/test-001.json";
             findings.push(Diagnostic::warning(&path, message));
         }
@@ -217,16 +181,9 @@ fn program_problem(task: &Task, problem: &ProgramProblem) -> Diagnostic {
 
 fn text(checked: &Checked, style: Style) -> String {
     let name = style.strong(&printable(&checked.name));
-    let form = checked
-        .form
-        .as_deref()
-        .map(|form| format!(" ({form})"))
-        .unwrap_or_default();
+    let form = checked.form.as_deref().map(|form| format!(" ({form})")).unwrap_or_default();
     let folder = style.faint(&checked.folder.display().to_string());
-    let mark = match (
-        checked.number_of(Severity::Error),
-        checked.findings.is_empty(),
-    ) {
+    let mark = match (checked.number_of(Severity::Error), checked.findings.is_empty()) {
         (0, true) => style.good("✓"),
         (0, false) => style.caution("!"),
         _ => style.bad("✗"),
@@ -240,10 +197,7 @@ fn text(checked: &Checked, style: Style) -> String {
             Severity::Error => style.bad("error"),
             Severity::Warning => style.caution("warning"),
         };
-        text.push_str(&format!(
-            "  {severity}: {}\n",
-            printable(&finding.to_string())
-        ));
+        text.push_str(&format!("  {severity}: {}\n", printable(&finding.to_string())));
     }
     text
 }
@@ -266,11 +220,7 @@ mod tests {
 
     fn findings(folder: &Path, fix: bool) -> Vec<String> {
         let (checked, _) = check_files(folder.to_owned(), fix).unwrap();
-        checked
-            .findings
-            .iter()
-            .map(|found| format!("{:?} {found}", found.severity))
-            .collect()
+        checked.findings.iter().map(|found| format!("{:?} {found}", found.severity)).collect()
     }
 
     #[test]
@@ -290,10 +240,7 @@ mod tests {
             ("Warning", "tests"),
         ] {
             let fits = |line: &String| line.starts_with(severity) && line.contains(file);
-            assert!(
-                found.iter().any(fits),
-                "{severity} {file} is missing in {found:#?}"
-            );
+            assert!(found.iter().any(fits), "{severity} {file} is missing in {found:#?}");
         }
     }
 
@@ -310,24 +257,9 @@ mod tests {
         );
         let found = findings(folder.path(), false);
         assert_eq!(found.len(), 3, "{found:#?}");
-        assert!(
-            found.iter().all(|line| line.contains("test case `a`")),
-            "{found:#?}"
-        );
-        assert_eq!(
-            found
-                .iter()
-                .filter(|line| line.contains("its input"))
-                .count(),
-            2
-        );
-        assert_eq!(
-            found
-                .iter()
-                .filter(|line| line.contains("output it expects"))
-                .count(),
-            1
-        );
+        assert!(found.iter().all(|line| line.contains("test case `a`")), "{found:#?}");
+        assert_eq!(found.iter().filter(|line| line.contains("its input")).count(), 2);
+        assert_eq!(found.iter().filter(|line| line.contains("output it expects")).count(), 1);
     }
 
     #[test]
@@ -352,11 +284,8 @@ mod tests {
         let schema = std::fs::read(folder.path().join("input.schema.json")).unwrap();
         let (checked, task) = check_files(folder.path().to_owned(), true).unwrap();
         assert!(task.is_some());
-        let names: Vec<_> = checked
-            .written
-            .iter()
-            .map(|f| f.strip_prefix(folder.path()).unwrap())
-            .collect();
+        let names: Vec<_> =
+            checked.written.iter().map(|f| f.strip_prefix(folder.path()).unwrap()).collect();
         assert_eq!(
             names,
             [
@@ -366,14 +295,8 @@ mod tests {
             ]
         );
         assert_eq!(checked.findings, []);
-        assert_eq!(
-            std::fs::read_to_string(folder.path().join("main.js")).unwrap(),
-            main
-        );
-        assert_eq!(
-            std::fs::read(folder.path().join("input.schema.json")).unwrap(),
-            schema
-        );
+        assert_eq!(std::fs::read_to_string(folder.path().join("main.js")).unwrap(), main);
+        assert_eq!(std::fs::read(folder.path().join("input.schema.json")).unwrap(), schema);
         let (again, _) = check_files(folder.path().to_owned(), true).unwrap();
         assert!(again.written.is_empty());
     }

@@ -39,13 +39,8 @@ impl Watch {
                 }
             })
             .map_err(failed)?;
-        watcher
-            .watch(folder, RecursiveMode::Recursive)
-            .map_err(failed)?;
-        Ok(Self {
-            _watcher: watcher,
-            changes,
-        })
+        watcher.watch(folder, RecursiveMode::Recursive).map_err(failed)?;
+        Ok(Self { _watcher: watcher, changes })
     }
 
     /// Ends when something has changed and it is quiet again.

@@ -10,12 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 /// Request headers whose values are secrets; a recording is passed around.
-const SECRET_HEADERS: [&str; 4] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "x-api-key",
-];
+const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "x-api-key"];
 
 /// What stands for a secret.
 const REDACTED: &str = "[redacted]";
@@ -140,13 +135,7 @@ impl Har {
     pub(crate) fn of(exchanges: &[HttpExchange]) -> Self {
         let creator = json!({"name": "Ratchet", "version": env!("CARGO_PKG_VERSION")});
         let entries = exchanges.iter().map(Entry::of).collect();
-        Self {
-            log: Log {
-                version: "1.2".to_owned(),
-                creator,
-                entries,
-            },
-        }
+        Self { log: Log { version: "1.2".to_owned(), creator, entries } }
     }
 
     /// The recorded responses as answers for `fetch`, each given once, in the recorded order.
@@ -157,9 +146,7 @@ impl Har {
         let numbered = self.log.entries.into_iter().enumerate();
         numbered
             .map(|(index, entry)| {
-                entry
-                    .mock()
-                    .map_err(|error| format!("entry {}: {error}", index + 1))
+                entry.mock().map_err(|error| format!("entry {}: {error}", index + 1))
             })
             .collect()
     }
@@ -170,9 +157,7 @@ impl Entry {
         let milliseconds = exchange.elapsed_us as f64 / 1_000.0;
         let asked = &exchange.request.url;
         let answered = exchange.response.as_ref().map(|response| &response.url);
-        let final_url = answered
-            .filter(|url| !url.is_empty() && *url != asked)
-            .cloned();
+        let final_url = answered.filter(|url| !url.is_empty() && *url != asked).cloned();
         let error = match (&exchange.response, &exchange.error) {
             (Some(_), _) => None,
             (None, Some(error)) => Some(error.clone()),
@@ -191,13 +176,7 @@ impl Entry {
     }
 
     fn mock(self) -> Result<FetchMock, String> {
-        let Self {
-            request,
-            response,
-            error,
-            final_url,
-            ..
-        } = self;
+        let Self { request, response, error, final_url, .. } = self;
         let reply = match error {
             Some(error) => MockReply::Failure(error),
             None if response.status == 0 => {
@@ -223,22 +202,11 @@ impl Request {
         let query = query.iter().flat_map(|url| url.query_pairs());
         let headers = request.headers.iter().map(|(name, value)| {
             let secret = SECRET_HEADERS.contains(&name.to_ascii_lowercase().as_str());
-            Pair {
-                name: name.clone(),
-                value: if secret {
-                    REDACTED.into()
-                } else {
-                    value.clone()
-                },
-            }
+            Pair { name: name.clone(), value: if secret { REDACTED.into() } else { value.clone() } }
         });
         let post_data = request.body.as_ref().map(|body| {
             let (text, encoding) = text_of(body);
-            PostData {
-                mime_type: content_type(&request.headers),
-                text,
-                encoding,
-            }
+            PostData { mime_type: content_type(&request.headers), text, encoding }
         });
         Self {
             method: request.method.clone(),
@@ -247,10 +215,7 @@ impl Request {
             cookies: Vec::new(),
             headers: headers.collect(),
             query_string: query
-                .map(|(name, value)| Pair {
-                    name: name.into_owned(),
-                    value: value.into_owned(),
-                })
+                .map(|(name, value)| Pair { name: name.into_owned(), value: value.into_owned() })
                 .collect(),
             post_data,
             headers_size: UNKNOWN,
@@ -261,14 +226,9 @@ impl Request {
 
 impl Response {
     fn of(response: Option<&FetchResponse>) -> Self {
-        let headers = response
-            .map(|response| response.headers.as_slice())
-            .unwrap_or_default();
+        let headers = response.map(|response| response.headers.as_slice()).unwrap_or_default();
         let header = |name: &str| {
-            headers
-                .iter()
-                .find(|(found, _)| found.eq_ignore_ascii_case(name))
-                .map(|(_, v)| v)
+            headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, v)| v)
         };
         let body = response.map(|response| &response.body);
         let (text, encoding) = body.map(text_of).unzip();
@@ -279,10 +239,7 @@ impl Response {
             cookies: Vec::new(),
             headers: headers
                 .iter()
-                .map(|(name, value)| Pair {
-                    name: name.clone(),
-                    value: value.clone(),
-                })
+                .map(|(name, value)| Pair { name: name.clone(), value: value.clone() })
                 .collect(),
             content: Content {
                 size: size(body),
@@ -301,9 +258,9 @@ impl Response {
         let text = text.unwrap_or_default();
         let body = match encoding.as_deref() {
             None | Some("") => text.into_bytes(),
-            Some("base64") => BASE64
-                .decode(text)
-                .map_err(|error| format!("its body is not base64: {error}"))?,
+            Some("base64") => {
+                BASE64.decode(text).map_err(|error| format!("its body is not base64: {error}"))?
+            }
             Some(other) => return Err(format!("its body has the unknown encoding `{other}`")),
         };
         Ok(FetchResponse {
@@ -334,13 +291,8 @@ fn size(body: Option<&Bytes>) -> i64 {
 }
 
 fn content_type(headers: &[(String, String)]) -> String {
-    let found = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    found.map_or_else(
-        || "application/octet-stream".to_owned(),
-        |(_, value)| value.clone(),
-    )
+    let found = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    found.map_or_else(|| "application/octet-stream".to_owned(), |(_, value)| value.clone())
 }
 
 #[cfg(test)]
@@ -393,26 +345,14 @@ mod tests {
         let entry = &har["log"]["entries"][0];
         assert_eq!(entry["startedDateTime"], "1970-01-01T00:00:01Z");
         assert_eq!(entry["time"], 12.5);
-        assert_eq!(
-            entry["timings"],
-            json!({"send": 0, "wait": 12.5, "receive": 0})
-        );
+        assert_eq!(entry["timings"], json!({"send": 0, "wait": 12.5, "receive": 0}));
         assert_eq!(entry["cache"], json!({}));
         let request = &entry["request"];
-        assert_eq!(
-            request["queryString"][0],
-            json!({"name": "q", "value": "a b"})
-        );
-        assert_eq!(
-            request["postData"],
-            json!({"mimeType": "application/json", "text": "{}"})
-        );
+        assert_eq!(request["queryString"][0], json!({"name": "q", "value": "a b"}));
+        assert_eq!(request["postData"], json!({"mimeType": "application/json", "text": "{}"}));
         assert_eq!(request["bodySize"], 2);
         for (side, keys) in [
-            (
-                "request",
-                "method url httpVersion cookies headers queryString headersSize bodySize",
-            ),
+            ("request", "method url httpVersion cookies headers queryString headersSize bodySize"),
             (
                 "response",
                 "status statusText httpVersion cookies headers content redirectURL \
@@ -429,20 +369,14 @@ mod tests {
     #[test]
     fn keeps_secrets_out() {
         let text = serde_json::to_string(&Har::of(&[exchange("https://a.test/")])).unwrap();
-        assert!(
-            !text.contains("Bearer secret") && text.contains(REDACTED),
-            "{text}"
-        );
+        assert!(!text.contains("Bearer secret") && text.contains(REDACTED), "{text}");
     }
 
     #[test]
     fn a_response_survives_the_round_trip() {
         let exchange = exchange("https://a.test/");
         let mock = round_trip(&exchange);
-        assert_eq!(
-            (mock.method.as_deref(), mock.times),
-            (Some("POST"), Some(1))
-        );
+        assert_eq!((mock.method.as_deref(), mock.times), (Some("POST"), Some(1)));
         assert_eq!(mock.url, "https://a.test/");
         assert_eq!(mock.reply, MockReply::Response(exchange.response.unwrap()));
     }
@@ -464,10 +398,7 @@ mod tests {
         let mut exchange = exchange("https://a.test/");
         exchange.response = None;
         exchange.error = Some("connection refused".into());
-        assert_eq!(
-            round_trip(&exchange).reply,
-            MockReply::Failure("connection refused".into())
-        );
+        assert_eq!(round_trip(&exchange).reply, MockReply::Failure("connection refused".into()));
     }
 
     #[test]

@@ -68,19 +68,13 @@ fn make_folder(folder: &Path, task: &str, started: Timestamp) -> Result<PathBuf>
         }
     }
     let shown = folder.display();
-    Err(Error::new(
-        Code::Conflict,
-        format!("`{shown}` has too many recordings called `{name}`"),
-    ))
+    Err(Error::new(Code::Conflict, format!("`{shown}` has too many recordings called `{name}`")))
 }
 
 /// `name` with what is safe in a file's name.
 fn file_name(name: &str) -> String {
     let safe = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_');
-    name.chars()
-        .map(|letter| if safe(letter) { letter } else { '-' })
-        .take(64)
-        .collect()
+    name.chars().map(|letter| if safe(letter) { letter } else { '-' }).take(64).collect()
 }
 
 fn put(folder: &Path, name: &str, text: &str) -> Result<()> {
@@ -133,35 +127,23 @@ impl Recording {
                 Recorded::Error(Box::new(recorded))
             }
             _ => {
-                return Err(damaged(
-                    &folder,
-                    &format!("it has neither {OUTPUT} nor {ERROR}"),
-                ));
+                return Err(damaged(&folder, &format!("it has neither {OUTPUT} nor {ERROR}")));
             }
         };
         let requests = folder.join(REQUESTS);
         let responses = if requests.exists() {
             let har: har::Har = serde_json::from_value(read_json(&requests)?)
                 .map_err(|cause| damaged(&requests, &format!("not an HTTP archive: {cause}")))?;
-            har.mocks()
-                .map_err(|message| damaged(&requests, &message))?
+            har.mocks().map_err(|message| damaged(&requests, &message))?
         } else {
             Vec::new()
         };
-        Ok(Self {
-            folder,
-            input,
-            outcome,
-            responses,
-        })
+        Ok(Self { folder, input, outcome, responses })
     }
 }
 
 fn damaged(path: &Path, message: &str) -> Error {
-    Error::invalid(format!(
-        "the recording `{}` cannot be used: {message}",
-        path.display()
-    ))
+    Error::invalid(format!("the recording `{}` cannot be used: {message}", path.display()))
 }
 
 fn find(folder: &Path) -> Result<PathBuf> {
@@ -182,9 +164,7 @@ fn find(folder: &Path) -> Result<PathBuf> {
         .filter(|path| path.join(INPUT).is_file())
         .max()
         .ok_or_else(|| {
-            Error::invalid(format!(
-                "`{shown}` holds no recording: there is no {INPUT} in it"
-            ))
+            Error::invalid(format!("`{shown}` holds no recording: there is no {INPUT} in it"))
         })
 }
 
@@ -225,10 +205,7 @@ mod tests {
         let input = Json::parse(r#"{"num1":1,"num2":2}"#).unwrap();
         let started = Timestamp::from_microseconds(1_500);
         let own = write(recordings.path(), &task, started, &input, &completed()).unwrap();
-        assert_eq!(
-            own.file_name().unwrap(),
-            "1970-01-01T00-00-00.001Z-addition"
-        );
+        assert_eq!(own.file_name().unwrap(), "1970-01-01T00-00-00.001Z-addition");
         let logs = fs::read_to_string(own.join(LOGS)).unwrap();
         assert_eq!(logs.lines().count(), 2);
         assert!(logs.contains(r#""message":"two\nlines""#), "{logs}");
@@ -254,14 +231,7 @@ mod tests {
             causes: Vec::new(),
         };
         let run = finished(Outcome::Failed(error.clone()));
-        write(
-            recordings.path(),
-            &task,
-            Timestamp::now(),
-            &Json::null(),
-            &run,
-        )
-        .unwrap();
+        write(recordings.path(), &task, Timestamp::now(), &Json::null(), &run).unwrap();
         let read = Recording::read(recordings.path()).unwrap();
         assert!(matches!(read.outcome, Recorded::Error(read) if *read == error));
     }
@@ -273,14 +243,7 @@ mod tests {
         let recordings = tempfile::tempdir().unwrap();
         let record = |time: i64| {
             let started = Timestamp::from_microseconds(time);
-            write(
-                recordings.path(),
-                &task,
-                started,
-                &Json::null(),
-                &completed(),
-            )
-            .unwrap()
+            write(recordings.path(), &task, started, &Json::null(), &completed()).unwrap()
         };
         let (first, second) = (record(0), record(0));
         assert_ne!(first, second);

@@ -24,10 +24,7 @@ pub(crate) fn diff(expected: &Value, actual: &Value, style: Style) -> String {
             out.push_str(&style.faint("  …"));
             out.push('\n');
         }
-        for change in group
-            .iter()
-            .flat_map(|operation| diff.iter_changes(operation))
-        {
+        for change in group.iter().flat_map(|operation| diff.iter_changes(operation)) {
             let line = printable(change.value().trim_end_matches('\n'));
             let painted = match change.tag() {
                 ChangeTag::Equal => format!("  {line}"),
@@ -52,9 +49,7 @@ fn normalised(value: &Value) -> Value {
         Value::Object(fields) => {
             let mut keys: Vec<&String> = fields.keys().collect();
             keys.sort();
-            let sorted = keys
-                .into_iter()
-                .map(|key| (key.clone(), normalised(&fields[key])));
+            let sorted = keys.into_iter().map(|key| (key.clone(), normalised(&fields[key])));
             Value::Object(sorted.collect::<Map<_, _>>())
         }
         other => other.clone(),
@@ -103,13 +98,6 @@ mod tests {
 
     #[test]
     fn equal_documents_have_no_difference() {
-        assert_eq!(
-            diff(
-                &json!({"a": 1, "b": 2}),
-                &json!({"b": 2.0, "a": 1}),
-                Style::PLAIN
-            ),
-            ""
-        );
+        assert_eq!(diff(&json!({"a": 1, "b": 2}), &json!({"b": 2.0, "a": 1}), Style::PLAIN), "");
     }
 }

@@ -26,20 +26,14 @@ pub(crate) fn describe(
 ) -> String {
     let mut out = String::new();
     let headline = format!("{}: {}", printable(task.name()), headline(error));
-    line(
-        &mut out,
-        &format!("{} {}", style.bad("✗"), style.strong(&headline)),
-    );
+    line(&mut out, &format!("{} {}", style.bad("✗"), style.strong(&headline)));
     excerpt(&mut out, task, error, style);
     violations(&mut out, task, error, input);
     stack(&mut out, task, error, style);
     if let Some(details) = &error.details
         && details.as_str() != "{}"
     {
-        line(
-            &mut out,
-            &format!("  details: {}", printable(details.as_str())),
-        );
+        line(&mut out, &format!("  details: {}", printable(details.as_str())));
     }
     for cause in &error.causes {
         line(&mut out, &format!("  caused by {}", printable(cause)));
@@ -51,11 +45,7 @@ pub(crate) fn describe(
 pub(crate) fn headline(error: &TaskError) -> String {
     let message = printable(&error.message);
     let with = |what: &str| {
-        if message.is_empty() {
-            what.to_owned()
-        } else {
-            format!("{what}: {message}")
-        }
+        if message.is_empty() { what.to_owned() } else { format!("{what}: {message}") }
     };
     match error.kind {
         FailureKind::Thrown if error.class.is_empty() => with("an error was thrown"),
@@ -87,10 +77,7 @@ fn line(out: &mut String, text: &str) {
 
 /// The source around the innermost call that is in one of the task's own files.
 fn excerpt(out: &mut String, task: &Task, error: &TaskError, style: Style) {
-    let found = error
-        .stack
-        .iter()
-        .find_map(|frame| Some((frame, source_of(task, frame)?)));
+    let found = error.stack.iter().find_map(|frame| Some((frame, source_of(task, frame)?)));
     let Some((frame, source)) = found else { return };
     let Some(index) = (frame.line as usize).checked_sub(1) else {
         return;
@@ -104,17 +91,11 @@ fn excerpt(out: &mut String, task: &Task, error: &TaskError, style: Style) {
     let width = (last + 1).to_string().len();
     let margin = " ".repeat(width);
     let bar = style.faint("│");
-    line(
-        out,
-        &format!("  {margin} {} {}", style.faint("╭─"), place(task, frame)),
-    );
+    line(out, &format!("  {margin} {} {}", style.faint("╭─"), place(task, frame)));
     for (number, text) in lines.iter().enumerate().take(last + 1).skip(first) {
         let shown: String = printable(text).chars().take(MAX_COLUMNS).collect();
         let shown_number = format!("{:>width$}", number + 1);
-        line(
-            out,
-            format!("  {} {bar} {shown}", style.faint(&shown_number)).trim_end(),
-        );
+        line(out, format!("  {} {bar} {shown}", style.faint(&shown_number)).trim_end());
         if number == index {
             let column = (frame.column as usize).saturating_sub(1);
             if frame.column > 0 && column <= text.chars().count().min(MAX_COLUMNS) {
@@ -141,16 +122,10 @@ fn source_of<'a>(task: &'a Task, frame: &StackFrame) -> Option<&'a str> {
 
 /// `folder/main.js:5:11`, as an editor opens it.
 fn place(task: &Task, frame: &StackFrame) -> String {
-    let StackFrame {
-        file, line, column, ..
-    } = frame;
+    let StackFrame { file, line, column, .. } = frame;
     let known = source_of(task, frame).is_some();
     let file = printable(file);
-    let file = if known {
-        task.folder.join(&file).display().to_string()
-    } else {
-        file
-    };
+    let file = if known { task.folder.join(&file).display().to_string() } else { file };
     match (line, column) {
         (0, _) => file,
         (line, 0) => format!("{file}:{line}"),
@@ -174,23 +149,14 @@ fn violations(out: &mut String, task: &Task, error: &TaskError, input: &serde_js
             Side::Output => "output",
         };
         let path = printable(&violation.path);
-        line(
-            out,
-            &format!("  {whole}{path}: {}", printable(&violation.message)),
-        );
+        line(out, &format!("  {whole}{path}: {}", printable(&violation.message)));
         if side == Side::Input
             && !violation.path.is_empty()
             && let Some(value) = value_at(input, &violation.path)
         {
             line(out, &format!("    it is {}", printable(&value)));
         }
-        line(
-            out,
-            &format!(
-                "    required by {file}#{}",
-                printable(&violation.schema_path)
-            ),
-        );
+        line(out, &format!("    required by {file}#{}", printable(&violation.schema_path)));
     }
 }
 
@@ -200,17 +166,11 @@ fn stack(out: &mut String, task: &Task, error: &TaskError, style: Style) {
             "" => "an anonymous function".to_owned(),
             name => printable(name),
         };
-        line(
-            out,
-            &style.faint(&format!("  at {function} ({})", place(task, frame))),
-        );
+        line(out, &style.faint(&format!("  at {function} ({})", place(task, frame))));
     }
     if error.stack.len() > MAX_FRAMES {
         let more = error.stack.len() - MAX_FRAMES;
-        line(
-            out,
-            &style.faint(&format!("  … and {}", count(more, "more call"))),
-        );
+        line(out, &style.faint(&format!("  … and {}", count(more, "more call"))));
     }
 }
 
@@ -235,24 +195,13 @@ mod tests {
     }
 
     fn frame(function: &str, file: &str, line: u32, column: u32) -> StackFrame {
-        StackFrame {
-            function: function.into(),
-            file: file.into(),
-            line,
-            column,
-        }
+        StackFrame { function: function.into(), file: file.into(), line, column }
     }
 
     #[test]
     fn a_thrown_error_shows_its_source_line_and_stack() {
         let folder = folder(ADDITION);
-        write(
-            folder.path(),
-            &[(
-                "main.js",
-                "function(input) {\n\tthrow new TypeError(1);\n}\n",
-            )],
-        );
+        write(folder.path(), &[("main.js", "function(input) {\n\tthrow new TypeError(1);\n}\n")]);
         let task = Task::load(folder.path()).unwrap();
         let error = TaskError {
             stack: vec![frame("add", "main.js", 2, 8), frame("", "main.js", 1, 1)],
@@ -324,10 +273,7 @@ mod tests {
     fn a_task_cannot_move_the_cursor() {
         let folder = folder(ADDITION);
         let task = Task::load(folder.path()).unwrap();
-        let error = TaskError {
-            message: "\u{1b}[2J".into(),
-            ..error(FailureKind::Thrown)
-        };
+        let error = TaskError { message: "\u{1b}[2J".into(), ..error(FailureKind::Thrown) };
         assert!(!describe(&task, &error, &json!({}), Style::PLAIN).contains('\u{1b}'));
     }
 }

@@ -9,7 +9,7 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 use ratchet_plugin_api::{Code, Error, Result};
 
 use super::style::Style;
-use super::tests::{CaseReport, SuiteReport, TaskReport, Verdict, mismatch_text};
+use super::suite::{CaseReport, SuiteReport, TaskReport, Verdict, mismatch_text};
 use crate::cases::Mismatch;
 use crate::task::Task;
 
@@ -34,34 +34,21 @@ fn write(xml: &mut Xml, suite: &SuiteReport) -> io::Result<()> {
     let totals = suite.totals();
     xml.create_element("testsuites")
         .with_attribute(("name", "ratchet"))
-        .with_attribute((
-            "tests",
-            (totals.total() + totals.broken).to_string().as_str(),
-        ))
+        .with_attribute(("tests", (totals.total() + totals.broken).to_string().as_str()))
         .with_attribute(("failures", totals.failed.to_string().as_str()))
         .with_attribute(("errors", totals.broken.to_string().as_str()))
         .with_attribute(("skipped", totals.skipped.to_string().as_str()))
         .with_attribute(("time", seconds(suite.elapsed).as_str()))
-        .write_inner_content(|xml| {
-            suite
-                .tasks
-                .iter()
-                .try_for_each(|task| write_task(xml, task))
-        })?;
+        .write_inner_content(|xml| suite.tasks.iter().try_for_each(|task| write_task(xml, task)))?;
     Ok(())
 }
 
 fn write_task(xml: &mut Xml, report: &TaskReport) -> io::Result<()> {
     let verdicts = || report.cases.iter().map(|case| &case.verdict);
     let failed = verdicts().filter(|verdict| verdict.is_failure()).count();
-    let skipped = verdicts()
-        .filter(|verdict| matches!(verdict, Verdict::Skipped(_)))
-        .count();
+    let skipped = verdicts().filter(|verdict| matches!(verdict, Verdict::Skipped(_))).count();
     let broken = usize::from(report.task.is_err());
-    let time = verdicts()
-        .filter_map(Verdict::finished)
-        .map(|finished| finished.elapsed)
-        .sum();
+    let time = verdicts().filter_map(Verdict::finished).map(|finished| finished.elapsed).sum();
     let name = clean(&report.name());
     xml.create_element("testsuite")
         .with_attribute(("name", name.as_str()))
@@ -71,10 +58,7 @@ fn write_task(xml: &mut Xml, report: &TaskReport) -> io::Result<()> {
         .with_attribute(("skipped", skipped.to_string().as_str()))
         .with_attribute(("time", seconds(time).as_str()))
         .write_inner_content(|xml| match &report.task {
-            Ok(task) => report
-                .cases
-                .iter()
-                .try_for_each(|case| write_case(xml, &name, task, case)),
+            Ok(task) => report.cases.iter().try_for_each(|case| write_case(xml, &name, task, case)),
             Err(diagnostic) => {
                 let message = clean(&diagnostic.to_string());
                 xml.create_element("testcase")
@@ -89,9 +73,7 @@ fn write_task(xml: &mut Xml, report: &TaskReport) -> io::Result<()> {
 
 fn write_case(xml: &mut Xml, suite: &str, task: &Task, report: &CaseReport) -> io::Result<()> {
     let CaseReport { case, verdict } = report;
-    let time = verdict
-        .finished()
-        .map_or(Duration::ZERO, |finished| finished.elapsed);
+    let time = verdict.finished().map_or(Duration::ZERO, |finished| finished.elapsed);
     let (name, file) = (clean(&case.name), clean(&case.file.display().to_string()));
     let element = xml
         .create_element("testcase")
@@ -111,18 +93,14 @@ fn write_case(xml: &mut Xml, suite: &str, task: &Task, report: &CaseReport) -> i
                     .write_text_content(BytesText::new(&text))?;
             }
         }
-        let logs = verdict
-            .finished()
-            .map(|finished| finished.logs.as_slice())
-            .unwrap_or_default();
+        let logs = verdict.finished().map(|finished| finished.logs.as_slice()).unwrap_or_default();
         if !logs.is_empty() {
             let lines: Vec<String> = logs
                 .iter()
                 .map(|line| format!("{} {:?} {}", line.time, line.level, line.message))
                 .collect();
             let text = clean(&lines.join("\n"));
-            xml.create_element("system-out")
-                .write_text_content(BytesText::new(&text))?;
+            xml.create_element("system-out").write_text_content(BytesText::new(&text))?;
         }
         Ok(())
     })?;
@@ -139,9 +117,7 @@ fn summary(mismatch: &Mismatch) -> String {
 }
 
 fn empty(xml: &mut Xml, name: &str, message: &str) -> io::Result<()> {
-    xml.create_element(name)
-        .with_attribute(("message", message))
-        .write_empty()?;
+    xml.create_element(name).with_attribute(("message", message)).write_empty()?;
     Ok(())
 }
 
@@ -153,16 +129,14 @@ fn seconds(duration: Duration) -> String {
 fn clean(text: &str) -> String {
     let allowed =
         |letter: char| matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
-    text.chars()
-        .map(|letter| if allowed(letter) { letter } else { '\u{fffd}' })
-        .collect()
+    text.chars().map(|letter| if allowed(letter) { letter } else { '\u{fffd}' }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use quick_xml::Reader;
 
-    use super::super::tests::samples::suite;
+    use super::super::suite::samples::suite;
     use super::*;
 
     /// Element names with their attributes, in the order of the document; fails unless it is
@@ -197,11 +171,7 @@ mod tests {
     fn is_well_formed_and_counts_right() {
         let elements = elements(&document(&suite()).unwrap());
         let of = |name: &str| {
-            elements
-                .iter()
-                .filter(|(found, _)| found == name)
-                .map(|(_, a)| a)
-                .collect::<Vec<_>>()
+            elements.iter().filter(|(found, _)| found == name).map(|(_, a)| a).collect::<Vec<_>>()
         };
         assert_eq!(
             of("testsuites")[0],

@@ -4,7 +4,7 @@ pub(crate) mod diff;
 pub(crate) mod failure;
 pub(crate) mod junit;
 pub(crate) mod style;
-pub(crate) mod tests;
+pub(crate) mod suite;
 
 use std::time::Duration;
 
@@ -19,11 +19,7 @@ pub(crate) fn human(duration: Duration) -> String {
 
 /// `1 task`, `2 tasks`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// `text` with `margin` in front of every line.

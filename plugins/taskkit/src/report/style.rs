@@ -13,9 +13,7 @@ impl Style {
     /// Colours on a terminal, unless `NO_COLOR` asks for none (<https://no-color.org>).
     pub(crate) fn of_terminal(interactive: bool) -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self {
-            colour: interactive && !refused,
-        }
+        Self { colour: interactive && !refused }
     }
 
     pub(crate) fn good(self, text: &str) -> String {
@@ -39,11 +37,7 @@ impl Style {
     }
 
     fn paint(self, code: &str, text: &str) -> String {
-        if self.colour {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
 

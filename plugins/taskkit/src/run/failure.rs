@@ -24,18 +24,14 @@ pub(crate) const FAILURE_KINDS: [FailureKind; 12] = [
 /// The word for a kind of failure, such as `time_limit`.
 pub(crate) fn kind_name(kind: FailureKind) -> String {
     let named = serde_json::to_value(kind).ok();
-    named
-        .and_then(|name| name.as_str().map(str::to_owned))
-        .unwrap_or_else(|| kind.reason().into())
+    named.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_else(|| kind.reason().into())
 }
 
 /// The failure of a run whose call failed, where that is the run's own doing; any other error is
 /// given back.
 pub(super) fn task_error_of(error: Error, wall: Duration) -> Result<TaskError> {
     let reason = error.reason.as_deref();
-    let named = FAILURE_KINDS
-        .into_iter()
-        .find(|kind| reason == Some(kind.reason()));
+    let named = FAILURE_KINDS.into_iter().find(|kind| reason == Some(kind.reason()));
     let kind = match (named, error.code) {
         (Some(kind), _) => kind,
         (None, Code::Timeout) => FailureKind::TimeLimit,

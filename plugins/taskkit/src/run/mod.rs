@@ -1,6 +1,8 @@
 //! Running a task once: choosing a runtime, asking it, and following what happens.
 
 pub(crate) mod failure;
+#[cfg(test)]
+pub(crate) mod fake;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,11 +60,7 @@ pub(crate) struct Finished {
 
 impl Runner {
     pub(crate) fn new(context: Context, execution: Execution, chosen: Option<String>) -> Self {
-        Self {
-            context,
-            execution,
-            chosen,
-        }
+        Self { context, execution, chosen }
     }
 
     /// The runtime for a task: that of the command line, else that of its metadata, else that of
@@ -75,25 +73,18 @@ impl Runner {
         let Some(name) = wanted.into_iter().flatten().next() else {
             return self.context.slot::<dyn JsRuntime>().get();
         };
-        self.context
-            .slot_named::<dyn JsRuntime>(name)
-            .get()
-            .map_err(|error| {
-                if error.code != Code::Gone {
-                    return error;
-                }
-                let present = self.context.all::<dyn JsRuntime>();
-                let names: Vec<&str> = present.iter().map(|(name, _)| name.as_str()).collect();
-                let hint = did_you_mean(nearest(name, names.iter().copied()));
-                let names = if names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    names.join(", ")
-                };
-                Error::invalid(format!(
-                    "no JavaScript runtime is called `{name}`; there is: {names}{hint}"
-                ))
-            })
+        self.context.slot_named::<dyn JsRuntime>(name).get().map_err(|error| {
+            if error.code != Code::Gone {
+                return error;
+            }
+            let present = self.context.all::<dyn JsRuntime>();
+            let names: Vec<&str> = present.iter().map(|(name, _)| name.as_str()).collect();
+            let hint = did_you_mean(nearest(name, names.iter().copied()));
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            Error::invalid(format!(
+                "no JavaScript runtime is called `{name}`; there is: {names}{hint}"
+            ))
+        })
     }
 
     /// What a run of `task` may use up.
@@ -115,15 +106,10 @@ impl Runner {
         let limits = self.limits(task, options.timeout);
         let wall = Duration::from_millis(limits.wall_ms);
         let execution = Id::new();
-        let schemas = if self.execution.validate_schemas {
-            task.schemas()
-        } else {
-            Schemas::default()
-        };
-        let task_id = task
-            .metadata
-            .uuid
-            .map_or_else(|| task.name().to_owned(), |id| id.to_string());
+        let schemas =
+            if self.execution.validate_schemas { task.schemas() } else { Schemas::default() };
+        let task_id =
+            task.metadata.uuid.map_or_else(|| task.name().to_owned(), |id| id.to_string());
         let context = json!({
             "executionId": execution.to_string(),
             "taskId": task_id,
@@ -158,15 +144,8 @@ struct Following<F> {
 }
 
 impl<F: FnMut(&LogLine) + Send> Following<F> {
-    fn new(execution: Id, on_log: F) -> Self {
-        let (logs, http) = (Vec::new(), Vec::new());
-        Self {
-            execution,
-            on_log,
-            started: Instant::now(),
-            logs,
-            http,
-        }
+    fn new(on_log: F) -> Self {
+        Self { on_log, started: Instant::now(), logs: Vec::new(), http: Vec::new() }
     }
 
     async fn follow(&mut self, runtime: &dyn JsRuntime, request: RunRequest) -> Result<RunReport> {
@@ -209,33 +188,13 @@ impl<F: FnMut(&LogLine) + Send> Following<F> {
             Ok(report) => {
                 report.logs.into_iter().for_each(|line| self.log(line));
                 self.http.extend(report.http);
-                (
-                    report.outcome,
-                    report.logs_dropped,
-                    Duration::from_micros(report.elapsed_us),
-                )
+                (report.outcome, report.logs_dropped, Duration::from_micros(report.elapsed_us))
             }
-            Err(error) => (
-                Outcome::Failed(task_error_of(error, wall)?),
-                0,
-                self.started.elapsed(),
-            ),
+            Err(error) => (Outcome::Failed(task_error_of(error, wall)?), 0, self.started.elapsed()),
         };
         self.http.sort_by_key(|exchange| exchange.started);
-        let Self {
-            execution,
-            logs,
-            http,
-            ..
-        } = self;
-        Ok(Finished {
-            execution,
-            outcome,
-            logs,
-            logs_dropped,
-            http,
-            elapsed,
-        })
+        let Self { logs, http, .. } = self;
+        Ok(Finished { outcome, logs, logs_dropped, http, elapsed })
     }
 }
 

@@ -24,10 +24,7 @@ pub(crate) fn read_text(file: &Path) -> Loaded<String> {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         Diagnostic::error(file, "is not UTF-8 text").at(line, 0)
     })?;
-    Ok(text
-        .strip_prefix('\u{feff}')
-        .map(str::to_owned)
-        .unwrap_or(text))
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The JSON document in `file`.
@@ -93,10 +90,7 @@ mod tests {
         assert_eq!((error.line, error.column), (Some(3), Some(1)));
         assert_eq!(error.message, "not valid JSON: trailing comma");
         let error = read_yaml(&folder.path().join("a.yaml")).unwrap_err();
-        assert!(
-            error.line >= Some(2) && error.message.starts_with("not valid YAML: "),
-            "{error}"
-        );
+        assert!(error.line >= Some(2) && error.message.starts_with("not valid YAML: "), "{error}");
     }
 
     #[test]

@@ -15,10 +15,7 @@ const MAX_NAMED: usize = 8;
 
 /// Whether `folder` holds a task.
 pub(crate) fn is_task(folder: &Path) -> bool {
-    METADATA_FILES
-        .iter()
-        .chain(&ENTRY_FILES)
-        .any(|name| folder.join(name).is_file())
+    METADATA_FILES.iter().chain(&ENTRY_FILES).any(|name| folder.join(name).is_file())
 }
 
 /// The task folder at `path`.
@@ -35,18 +32,13 @@ pub(crate) fn one(path: &Path) -> Result<PathBuf> {
     if below.is_empty() {
         return Err(no_task(path));
     }
-    let mut named: Vec<_> = below
-        .iter()
-        .take(MAX_NAMED)
-        .map(|task| task.display().to_string())
-        .collect();
+    let mut named: Vec<_> =
+        below.iter().take(MAX_NAMED).map(|task| task.display().to_string()).collect();
     if below.len() > MAX_NAMED {
         named.push(format!("{} more", below.len() - MAX_NAMED));
     }
     let named = named.join(", ");
-    Err(Error::invalid(format!(
-        "`{shown}` holds no task itself, but below it are: {named}"
-    )))
+    Err(Error::invalid(format!("`{shown}` holds no task itself, but below it are: {named}")))
 }
 
 /// The task folder at `path`, or every one below it, sorted.
@@ -59,11 +51,7 @@ pub(crate) fn all_below(path: &Path) -> Result<Vec<PathBuf>> {
         return Ok(vec![path.to_owned()]);
     }
     let below = below(path)?;
-    if below.is_empty() {
-        Err(no_task(path))
-    } else {
-        Ok(below)
-    }
+    if below.is_empty() { Err(no_task(path)) } else { Ok(below) }
 }
 
 fn no_task(path: &Path) -> Error {
@@ -82,14 +70,10 @@ fn check_folder(path: &Path) -> Result<()> {
     if path.is_file() {
         let parent = path.parent().filter(|folder| is_task(folder));
         let hint = did_you_mean(parent.map(Path::display));
-        return Err(Error::invalid(format!(
-            "`{shown}` is a file; a task is a folder{hint}"
-        )));
+        return Err(Error::invalid(format!("`{shown}` is a file; a task is a folder{hint}")));
     }
     let hint = did_you_mean(nearest_path(path).as_deref().map(Path::display));
-    Err(Error::invalid(format!(
-        "there is no folder `{shown}`{hint}"
-    )))
+    Err(Error::invalid(format!("there is no folder `{shown}`{hint}")))
 }
 
 fn below(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -138,11 +122,8 @@ fn nearest_path(path: &Path) -> Option<PathBuf> {
             nearest_so_far = next;
             continue;
         }
-        let parent = if nearest_so_far.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            &nearest_so_far
-        };
+        let parent =
+            if nearest_so_far.as_os_str().is_empty() { Path::new(".") } else { &nearest_so_far };
         let siblings: Vec<String> = std::fs::read_dir(parent)
             .ok()?
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -164,20 +145,14 @@ mod tests {
         let typed = folder.path().join("js-task/additon");
         let meant = folder.path().join("js-tasks/addition");
         let error = one(&typed).unwrap_err().message;
-        assert!(
-            error.ends_with(&format!("; did you mean `{}`?", meant.display())),
-            "{error}"
-        );
+        assert!(error.ends_with(&format!("; did you mean `{}`?", meant.display())), "{error}");
     }
 
     #[test]
     fn a_folder_of_tasks_names_them() {
         let folder = folder(&[("a/main.js", "1"), ("deep/b/metadata.json", "{}")]);
         let error = one(folder.path()).unwrap_err().message;
-        assert!(
-            error.contains("below it are: ") && error.contains("deep/b"),
-            "{error}"
-        );
+        assert!(error.contains("below it are: ") && error.contains("deep/b"), "{error}");
         let all = all_below(folder.path()).unwrap();
         assert_eq!(all, [folder.path().join("a"), folder.path().join("deep/b")]);
     }
@@ -187,19 +162,13 @@ mod tests {
         let folder = folder(&[("a/main.js", "1")]);
         let error = one(&folder.path().join("a/main.js")).unwrap_err().message;
         let expected = format!("did you mean `{}`?", folder.path().join("a").display());
-        assert!(
-            error.contains("is a file") && error.ends_with(&expected),
-            "{error}"
-        );
+        assert!(error.contains("is a file") && error.ends_with(&expected), "{error}");
     }
 
     #[test]
     fn a_folder_without_tasks_says_how_to_make_one() {
         let folder = folder(&[("notes.txt", "")]);
         let error = all_below(folder.path()).unwrap_err().message;
-        assert!(
-            error.contains("holds no task") && error.contains("generate task"),
-            "{error}"
-        );
+        assert!(error.contains("holds no task") && error.contains("generate task"), "{error}");
     }
 }

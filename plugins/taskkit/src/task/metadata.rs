@@ -57,10 +57,8 @@ pub(crate) struct Metadata {
 impl Metadata {
     /// Reads the metadata of the task in `folder`; a task without any is named after its folder.
     pub(crate) fn load(folder: &Path, warnings: &mut Vec<Diagnostic>) -> Loaded<Self> {
-        let mut present = METADATA_FILES
-            .iter()
-            .map(|name| folder.join(name))
-            .filter(|f| f.exists());
+        let mut present =
+            METADATA_FILES.iter().map(|name| folder.join(name)).filter(|f| f.exists());
         let Some(file) = present.next() else {
             let preferred = folder.join(METADATA_FILES[0]);
             warnings.push(Diagnostic::warning(
@@ -68,20 +66,13 @@ impl Metadata {
                 "there is no metadata; `ratchet validate --fix` writes it",
             ));
             let version = NO_VERSION.to_owned();
-            return Ok(Self {
-                name: folder_name(folder),
-                version,
-                ..Self::default()
-            });
+            return Ok(Self { name: folder_name(folder), version, ..Self::default() });
         };
         for ignored in present {
             let message = format!("is ignored because there is {}", file.display());
             warnings.push(Diagnostic::warning(&ignored, message));
         }
-        let document = if file
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+        let document = if file.extension().is_some_and(|extension| extension == "json") {
             read_json(&file)?
         } else {
             let message = format!("rename it to {} and write it as JSON", METADATA_FILES[0]);
@@ -92,12 +83,7 @@ impl Metadata {
             let message = format!("metadata is an object, not {}", kind_of(&document));
             return Err(Diagnostic::error(&file, message));
         };
-        Fields {
-            file,
-            fields,
-            warnings,
-        }
-        .read(folder)
+        Fields { file, fields, warnings }.read(folder)
     }
 }
 
@@ -117,22 +103,9 @@ impl Fields<'_> {
         let memory_limit_mb = self.memory_limit_mb()?;
         let runtime = self.runtime()?;
         self.warn_of_misspellings();
-        let Self {
-            file,
-            fields: other,
-            ..
-        } = self;
+        let Self { file, fields: other, .. } = self;
         let file = Some(file);
-        Ok(Metadata {
-            file,
-            uuid,
-            name,
-            version,
-            timeout,
-            memory_limit_mb,
-            runtime,
-            other,
-        })
+        Ok(Metadata { file, uuid, name, version, timeout, memory_limit_mb, runtime, other })
     }
 
     fn warn(&mut self, message: impl Into<String>) {
@@ -183,9 +156,7 @@ impl Fields<'_> {
             }
             (None, None) => {
                 let name = folder_name(folder);
-                self.warn(format!(
-                    "has no `name`; the task is called `{name}` after its folder"
-                ));
+                self.warn(format!("has no `name`; the task is called `{name}` after its folder"));
                 Ok(name)
             }
         }
@@ -203,9 +174,7 @@ impl Fields<'_> {
             Some(other) => return Err(self.wrong("version", &other, "text such as \"1.0.0\"")),
         };
         if semver::Version::parse(&version).is_err() {
-            self.warn(format!(
-                "`version` is `{version}`; a version looks like 1.0.0"
-            ));
+            self.warn(format!("`version` is `{version}`; a version looks like 1.0.0"));
         }
         Ok(version)
     }
@@ -284,9 +253,7 @@ fn megabytes(value: &Value) -> Option<u64> {
 /// What the folder is called, also when it is given as `.`.
 pub(super) fn folder_name(folder: &Path) -> String {
     let absolute = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    let name = absolute
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
+    let name = absolute.file_name().map(|name| name.to_string_lossy().into_owned());
     name.unwrap_or_else(|| "task".to_owned())
 }
 
@@ -299,13 +266,7 @@ mod tests {
         let folder = folder(&[("metadata.json", text)]);
         let mut warnings = Vec::new();
         let metadata = Metadata::load(folder.path(), &mut warnings);
-        (
-            metadata,
-            warnings
-                .into_iter()
-                .map(|warning| warning.message)
-                .collect(),
-        )
+        (metadata, warnings.into_iter().map(|warning| warning.message).collect())
     }
 
     #[test]
@@ -325,10 +286,7 @@ mod tests {
     fn a_near_miss_is_warned_of() {
         let (_, warnings) = load(r#"{"name": "n", "label": "L", "vesion": "1.0.0"}"#);
         let expected = "`vesion` has no meaning here; did you mean `version`?";
-        assert!(
-            warnings.iter().any(|warning| warning == expected),
-            "{warnings:?}"
-        );
+        assert!(warnings.iter().any(|warning| warning == expected), "{warnings:?}");
     }
 
     #[test]
@@ -336,10 +294,7 @@ mod tests {
         for (text, expected) in [
             (r#"{"name": 5}"#, "`name` is text, not a number"),
             (r#"{"uuid": "abc"}"#, "`uuid` is `abc`; a UUID looks like"),
-            (
-                r#"{"timeout": -1}"#,
-                "`timeout` is -1; it is a positive number of seconds",
-            ),
+            (r#"{"timeout": -1}"#, "`timeout` is -1; it is a positive number of seconds"),
             (r#"{"memory_limit": "much"}"#, "it is a number of megabytes"),
             ("[]", "metadata is an object, not a list"),
         ] {
@@ -350,12 +305,9 @@ mod tests {
 
     #[test]
     fn memory_limits_have_units() {
-        for (text, expected) in [
-            ("128", 128),
-            ("\"128MB\"", 128),
-            ("\"64 MiB\"", 64),
-            ("\"2G\"", 2048),
-        ] {
+        for (text, expected) in
+            [("128", 128), ("\"128MB\"", 128), ("\"64 MiB\"", 64), ("\"2G\"", 2048)]
+        {
             let (metadata, _) = load(&format!(r#"{{"memory_limit": {text}}}"#));
             assert_eq!(metadata.unwrap().memory_limit_mb, Some(expected), "{text}");
         }
@@ -363,13 +315,7 @@ mod tests {
 
     #[test]
     fn a_language_is_not_a_runtime() {
-        assert_eq!(
-            load(r#"{"runtime": "javascript"}"#).0.unwrap().runtime,
-            None
-        );
-        assert_eq!(
-            load(r#"{"runtime": "boa"}"#).0.unwrap().runtime.as_deref(),
-            Some("boa")
-        );
+        assert_eq!(load(r#"{"runtime": "javascript"}"#).0.unwrap().runtime, None);
+        assert_eq!(load(r#"{"runtime": "boa"}"#).0.unwrap().runtime.as_deref(), Some("boa"));
     }
 }

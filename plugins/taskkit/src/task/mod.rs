@@ -45,21 +45,14 @@ impl Task {
         let program = source::load(folder, &mut warnings)?;
         let input = SchemaDocument::load(folder, Side::Input, &metadata, &mut warnings)?;
         let output = SchemaDocument::load(folder, Side::Output, &metadata, &mut warnings)?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            metadata,
-            program,
-            input,
-            output,
-            warnings,
-        })
+        Ok(Self { folder: folder.to_owned(), metadata, program, input, output, warnings })
     }
 
     /// Reads everything there is to read, collecting what is wrong instead of stopping at it.
     pub(crate) fn inspect(folder: &Path) -> (Option<Self>, Vec<Diagnostic>) {
         let mut found = Vec::new();
         let metadata = Metadata::load(folder, &mut found);
-        let known = metadata.as_ref().map(Clone::clone).unwrap_or_default();
+        let known = metadata.clone().unwrap_or_default();
         let program = source::load(folder, &mut found);
         let input = SchemaDocument::load(folder, Side::Input, &known, &mut found);
         let output = SchemaDocument::load(folder, Side::Output, &known, &mut found);
@@ -67,17 +60,7 @@ impl Task {
             (Ok(metadata), Ok(program), Ok(input), Ok(output)) => {
                 let folder = folder.to_owned();
                 let warnings = Vec::new();
-                (
-                    Some(Self {
-                        folder,
-                        metadata,
-                        program,
-                        input,
-                        output,
-                        warnings,
-                    }),
-                    found,
-                )
+                (Some(Self { folder, metadata, program, input, output, warnings }), found)
             }
             (metadata, program, input, output) => {
                 let errors = [metadata.err(), program.err(), input.err(), output.err()];
@@ -97,10 +80,7 @@ impl Task {
         let json = |schema: &Option<SchemaDocument>| {
             schema.as_ref().map(|schema| schema.document.clone().into())
         };
-        Schemas {
-            input: json(&self.input),
-            output: json(&self.output),
-        }
+        Schemas { input: json(&self.input), output: json(&self.output) }
     }
 
     /// The test cases written into the metadata instead of files of their own.
@@ -144,22 +124,10 @@ pub(crate) mod test_folder {
                 "description": "Adds"
             }"#,
         ),
-        (
-            "main.js",
-            "function(input) {\n  return { sum: input.num1 + input.num2 };\n}\n",
-        ),
-        (
-            "input.schema.json",
-            r#"{"type": "object", "required": ["num1", "num2"]}"#,
-        ),
-        (
-            "output.schema.json",
-            r#"{"type": "object", "required": ["sum"]}"#,
-        ),
-        (
-            "tests/test-001.json",
-            r#"{"input": {"num1": 1, "num2": 2}, "expected": {"sum": 3}}"#,
-        ),
+        ("main.js", "function(input) {\n  return { sum: input.num1 + input.num2 };\n}\n"),
+        ("input.schema.json", r#"{"type": "object", "required": ["num1", "num2"]}"#),
+        ("output.schema.json", r#"{"type": "object", "required": ["sum"]}"#),
+        ("tests/test-001.json", r#"{"input": {"num1": 1, "num2": 2}, "expected": {"sum": 3}}"#),
     ];
 }
 
@@ -191,49 +159,23 @@ mod tests {
         let task = Task::load(folder.path()).unwrap();
         assert_eq!(task.name(), "Addition");
         assert_eq!(task.program.entry, "task.js");
-        assert_eq!(
-            task.schemas().input.unwrap().as_str(),
-            r#"{"type":"object"}"#
-        );
+        assert_eq!(task.schemas().input.unwrap().as_str(), r#"{"type":"object"}"#);
         assert!(task.inline_cases().is_some());
-        let warnings = task
-            .warnings
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n");
-        for expected in [
-            "meta.yaml: rename",
-            "task.js: rename",
-            "has a `label` but no `name`",
-        ] {
-            assert!(
-                warnings.contains(expected),
-                "{expected} is missing in\n{warnings}"
-            );
+        let warnings = task.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        for expected in ["meta.yaml: rename", "task.js: rename", "has a `label` but no `name`"] {
+            assert!(warnings.contains(expected), "{expected} is missing in\n{warnings}");
         }
     }
 
     #[test]
     fn inspection_collects_every_error() {
         let folder = folder(ADDITION);
-        write(
-            folder.path(),
-            &[("metadata.json", "{,}"), ("input.schema.json", "[")],
-        );
+        write(folder.path(), &[("metadata.json", "{,}"), ("input.schema.json", "[")]);
         std::fs::remove_file(folder.path().join("main.js")).unwrap();
         let (task, found) = Task::inspect(folder.path());
         assert!(task.is_none());
-        let text = found
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n");
-        for expected in [
-            "metadata.json:1:2:",
-            "main.js: there is no",
-            "input.schema.json:1:1:",
-        ] {
+        let text = found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        for expected in ["metadata.json:1:2:", "main.js: there is no", "input.schema.json:1:1:"] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }
     }

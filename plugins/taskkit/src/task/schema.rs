@@ -51,27 +51,18 @@ impl SchemaDocument {
     ) -> Loaded<Option<Self>> {
         let own = folder.join(side.file_name());
         let inline = side.inline_keys().into_iter().find_map(|key| {
-            Some((
-                metadata.file.clone()?,
-                metadata.other.get(key).filter(|v| !v.is_null())?,
-            ))
+            Some((metadata.file.clone()?, metadata.other.get(key).filter(|v| !v.is_null())?))
         });
         let schema = if own.exists() {
             if let Some((file, _)) = inline {
                 let message = format!("the schema in it is ignored: there is {}", side.file_name());
                 warnings.push(Diagnostic::warning(&file, message));
             }
-            Self {
-                document: read_json(&own)?,
-                file: own,
-            }
+            Self { document: read_json(&own)?, file: own }
         } else if let Some((file, document)) = inline {
             let message = format!("move the schema in it to {}", side.file_name());
             warnings.push(Diagnostic::warning(&file, message));
-            Self {
-                file,
-                document: document.clone(),
-            }
+            Self { file, document: document.clone() }
         } else {
             return Ok(None);
         };
@@ -86,15 +77,8 @@ impl SchemaDocument {
     pub(crate) fn problems(&self) -> Vec<Diagnostic> {
         let problem = |error: jsonschema::ValidationError<'_>| {
             let place = error.instance_path().to_string();
-            let place = if place.is_empty() {
-                String::new()
-            } else {
-                format!(" at {place}")
-            };
-            Diagnostic::error(
-                &self.file,
-                format!("not a valid JSON Schema{place}: {error}"),
-            )
+            let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
+            Diagnostic::error(&self.file, format!("not a valid JSON Schema{place}: {error}"))
         };
         let found: Vec<_> = match jsonschema::meta::validator_for(&self.document) {
             Ok(meta) => meta.iter_errors(&self.document).map(problem).collect(),
@@ -121,11 +105,7 @@ impl SchemaDocument {
             .iter_errors(instance)
             .map(|error| {
                 let place = error.instance_path().to_string();
-                if place.is_empty() {
-                    error.to_string()
-                } else {
-                    format!("{place}: {error}")
-                }
+                if place.is_empty() { error.to_string() } else { format!("{place}: {error}") }
             })
             .collect()
     }
@@ -138,10 +118,7 @@ mod tests {
     use super::*;
 
     fn schema(document: Value) -> SchemaDocument {
-        SchemaDocument {
-            file: "input.schema.json".into(),
-            document,
-        }
+        SchemaDocument { file: "input.schema.json".into(), document }
     }
 
     #[test]
@@ -161,21 +138,10 @@ mod tests {
     #[test]
     fn every_problem_is_reported_with_its_place() {
         let schema = schema(json!({"type": "objct", "properties": {"a": {"minimum": "1"}}}));
-        let text = schema
-            .problems()
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>();
+        let text = schema.problems().iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(text.len(), 2, "{text:?}");
-        assert!(
-            text.iter().any(|line| line.contains("at /type: ")),
-            "{text:?}"
-        );
-        assert!(
-            text.iter()
-                .any(|line| line.contains("at /properties/a/minimum: ")),
-            "{text:?}"
-        );
+        assert!(text.iter().any(|line| line.contains("at /type: ")), "{text:?}");
+        assert!(text.iter().any(|line| line.contains("at /properties/a/minimum: ")), "{text:?}");
     }
 
     #[test]
@@ -186,10 +152,7 @@ mod tests {
             json!({"$schema": "https://example.com/no-draft"}),
             json!({"pattern": "("}),
         ] {
-            assert!(
-                !schema(document.clone()).problems().is_empty(),
-                "{document}"
-            );
+            assert!(!schema(document.clone()).problems().is_empty(), "{document}");
         }
     }
 
@@ -201,9 +164,6 @@ mod tests {
         }));
         let violations = schema.violations(&json!({"a": "x"}));
         assert_eq!(violations.len(), 2, "{violations:?}");
-        assert!(
-            violations.iter().any(|v| v.starts_with("/a: ")),
-            "{violations:?}"
-        );
+        assert!(violations.iter().any(|v| v.starts_with("/a: ")), "{violations:?}");
     }
 }

@@ -23,9 +23,7 @@ const MAX_MODULES_BYTES: usize = 8 << 20;
 
 /// Reads the program of the task in `folder`.
 pub(super) fn load(folder: &Path, warnings: &mut Vec<Diagnostic>) -> Loaded<Program> {
-    let mut present = ENTRY_FILES
-        .into_iter()
-        .filter(|name| folder.join(name).is_file());
+    let mut present = ENTRY_FILES.into_iter().filter(|name| folder.join(name).is_file());
     let Some(entry) = present.next() else {
         let message = "there is no such file; a task's function is in it";
         return Err(Diagnostic::error(&folder.join(ENTRY_FILES[0]), message));
@@ -42,11 +40,7 @@ pub(super) fn load(folder: &Path, warnings: &mut Vec<Diagnostic>) -> Loaded<Prog
     let mut modules = BTreeMap::new();
     collect_modules(folder, "", &mut modules)?;
     modules.remove(entry);
-    Ok(Program {
-        entry: entry.to_owned(),
-        source,
-        modules,
-    })
+    Ok(Program { entry: entry.to_owned(), source, modules })
 }
 
 /// Adds every `.js` and `.mjs` file below `folder`, by its path relative to the task's folder.
@@ -70,10 +64,8 @@ fn collect_modules(
             if !SKIPPED_FOLDERS.contains(&name.as_str()) {
                 collect_modules(&entry.path(), &format!("{prefix}{name}/"), modules)?;
             }
-        } else if matches!(
-            entry.path().extension().and_then(|e| e.to_str()),
-            Some("js" | "mjs")
-        ) && entry.path().is_file()
+        } else if matches!(entry.path().extension().and_then(|e| e.to_str()), Some("js" | "mjs"))
+            && entry.path().is_file()
         {
             modules.insert(format!("{prefix}{name}"), read_text(&entry.path())?);
             check_size(&entry.path(), modules)?;
@@ -111,10 +103,7 @@ mod tests {
             (".hidden/y.js", "y();"),
         ]);
         let program = load(folder.path(), &mut Vec::new()).unwrap();
-        assert_eq!(
-            program.modules.keys().collect::<Vec<_>>(),
-            ["lib/money.js", "util.mjs"]
-        );
+        assert_eq!(program.modules.keys().collect::<Vec<_>>(), ["lib/money.js", "util.mjs"]);
     }
 
     #[test]
@@ -131,9 +120,6 @@ mod tests {
             std::fs::write(folder.path().join(format!("m{number}.js")), "").unwrap();
         }
         let error = load(folder.path(), &mut Vec::new()).unwrap_err();
-        assert!(
-            error.message.contains("at most 256 source files"),
-            "{error}"
-        );
+        assert!(error.message.contains("at most 256 source files"), "{error}");
     }
 }

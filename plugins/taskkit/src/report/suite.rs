@@ -155,22 +155,14 @@ impl SuiteReport {
             parts.push(style.caution("no test cases"));
         }
         let tasks = count(self.tasks.len(), "task");
-        format!(
-            "\n{} in {tasks}, {}\n",
-            parts.join(", "),
-            human(self.elapsed)
-        )
+        format!("\n{} in {tasks}, {}\n", parts.join(", "), human(self.elapsed))
     }
 
     /// The whole report as JSON.
     pub(crate) fn to_json(&self) -> Value {
         let totals = self.totals();
         let ran = totals.passed + totals.failed;
-        let success_rate = if ran == 0 {
-            0.0
-        } else {
-            totals.passed as f64 / ran as f64
-        };
+        let success_rate = if ran == 0 { 0.0 } else { totals.passed as f64 / ran as f64 };
         json!({
             "tasks": self.tasks.iter().map(task_json).collect::<Vec<_>>(),
             "total": totals.total(),
@@ -193,11 +185,7 @@ pub(crate) fn heading(folder: &Path, task: Result<&Task, &Diagnostic>, style: St
             format!("\n{name} {} {folder}\n", printable(&task.metadata.version))
         }
         Err(diagnostic) => {
-            format!(
-                "\n{folder}\n  {} {}\n",
-                style.bad("✗"),
-                printable(&diagnostic.to_string())
-            )
+            format!("\n{folder}\n  {} {}\n", style.bad("✗"), printable(&diagnostic.to_string()))
         }
     }
 }
@@ -229,10 +217,7 @@ pub(crate) fn case_text(task: &Task, report: &CaseReport, style: Style) -> Strin
             if let Some(description) = &case.description {
                 text.push_str(&indent(&printable(description), "      "));
             }
-            text.push_str(&indent(
-                &mismatch_text(task, case, mismatch, style),
-                "      ",
-            ));
+            text.push_str(&indent(&mismatch_text(task, case, mismatch, style), "      "));
             text.push_str(&indent(&log_text(&finished.logs, style), "      "));
             text
         }
@@ -244,10 +229,7 @@ pub(crate) fn mismatch_text(task: &Task, case: &Case, mismatch: &Mismatch, style
     match mismatch {
         Mismatch::Output { expected, actual } => output_text(expected, actual, style),
         Mismatch::Completed { actual } => {
-            format!(
-                "it should have failed, but returned {}\n",
-                printable(&actual.to_string())
-            )
+            format!("it should have failed, but returned {}\n", printable(&actual.to_string()))
         }
         Mismatch::Failed(error) => describe(task, error, &case.input, style),
         Mismatch::Failure { differences, error } => {
@@ -265,10 +247,7 @@ pub(crate) fn mismatch_text(task: &Task, case: &Case, mismatch: &Mismatch, style
 pub(crate) fn output_text(expected: &Value, actual: &Value, style: Style) -> String {
     let legend = format!("({}, {})", style.bad("- expected"), style.good("+ actual"));
     let difference = diff(expected, actual, style);
-    format!(
-        "the output differs {legend}:\n{}",
-        indent(&difference, "  ")
-    )
+    format!("the output differs {legend}:\n{}", indent(&difference, "  "))
 }
 
 fn log_text(logs: &[LogLine], style: Style) -> String {
@@ -419,24 +398,13 @@ pub(crate) mod samples {
                 case: case("cannot run"),
                 verdict: Verdict::Errored(Error::unavailable("no worker")),
             },
-            CaseReport {
-                case: case("later"),
-                verdict: Verdict::Skipped("later".to_owned()),
-            },
+            CaseReport { case: case("later"), verdict: Verdict::Skipped("later".to_owned()) },
         ];
         let broken = Diagnostic::error(Path::new("broken/main.js"), "there is no such file");
         SuiteReport {
             tasks: vec![
-                TaskReport {
-                    folder: "addition".into(),
-                    task: Ok(task),
-                    cases,
-                },
-                TaskReport {
-                    folder: "broken".into(),
-                    task: Err(broken),
-                    cases: Vec::new(),
-                },
+                TaskReport { folder: "addition".into(), task: Ok(task), cases },
+                TaskReport { folder: "broken".into(), task: Err(broken), cases: Vec::new() },
             ],
             elapsed: Duration::from_millis(1_500),
         }
@@ -451,28 +419,10 @@ mod tests {
     #[test]
     fn counts_every_verdict() {
         let totals = suite().totals();
-        assert_eq!(
-            totals,
-            Totals {
-                passed: 1,
-                failed: 3,
-                skipped: 1,
-                broken: 1
-            }
-        );
+        assert_eq!(totals, Totals { passed: 1, failed: 3, skipped: 1, broken: 1 });
         assert!(!totals.all_passed());
-        assert!(
-            !Totals::default().all_passed(),
-            "nothing tested is nothing passed"
-        );
-        assert!(
-            Totals {
-                passed: 1,
-                skipped: 1,
-                ..Totals::default()
-            }
-            .all_passed()
-        );
+        assert!(!Totals::default().all_passed(), "nothing tested is nothing passed");
+        assert!(Totals { passed: 1, skipped: 1, ..Totals::default() }.all_passed());
     }
 
     #[test]
@@ -494,11 +444,7 @@ mod tests {
         let task = suite.tasks[0].task.as_ref().unwrap();
         let text = |index: usize| case_text(task, &suite.tasks[0].cases[index], Style::PLAIN);
         assert_eq!(text(0), "  ✓ passes (2 ms)\n");
-        assert!(
-            text(2).contains("✗ addition: TypeError: no & <no>"),
-            "{}",
-            text(2)
-        );
+        assert!(text(2).contains("✗ addition: TypeError: no & <no>"), "{}", text(2));
         assert_eq!(text(3), "  ✗ cannot run\n      no worker\n");
         assert_eq!(text(4), "  - later skipped: later\n");
     }
@@ -525,9 +471,6 @@ mod tests {
         assert_eq!(tests[2]["error"]["class"], "TypeError");
         assert_eq!(tests[3]["error"]["message"], "no worker");
         assert_eq!(tests[4]["reason"], "later");
-        assert_eq!(
-            json["tasks"][1]["error"],
-            "broken/main.js: there is no such file"
-        );
+        assert_eq!(json["tasks"][1]["error"], "broken/main.js: there is no such file");
     }
 }
