@@ -95,11 +95,13 @@ impl Diagnostic {
 
     fn place(&self) -> Option<String> {
         let origin = self.origin.as_ref().map(ToString::to_string);
-        let said = match (origin, self.key.is_empty()) {
+        // An option names the key already.
+        let named = self.key.is_empty() || matches!(self.origin, Some(Origin::Flag(_)));
+        let said = match (origin, named) {
             (Some(origin), true) => Some(origin),
             (Some(origin), false) => Some(format!("{origin}, {}", self.key)),
-            (None, true) => None,
-            (None, false) => Some(self.key.clone()),
+            (None, _) if self.key.is_empty() => None,
+            (None, _) => Some(self.key.clone()),
         };
         match (&self.file, said) {
             (Some(file), Some(said)) => Some(format!("{}   ({said})", file.display())),

@@ -74,13 +74,16 @@ impl Catalogue {
         let own = own_directories();
         for plugin in &self.plugins {
             let id = &plugin.manifest.id;
-            let inside = plugin.file.parent().is_some_and(|folder| own.iter().any(|own| own == folder));
+            let inside =
+                plugin.file.parent().is_some_and(|folder| own.iter().any(|own| own == folder));
             if id.starts_with("ratchet.") && !inside {
                 self.warnings.push(
-                    Diagnostic::warning(format!("plugin `{id}` bears a name kept for Ratchet's own"))
-                        .file(&plugin.file)
-                        .at(&plugin.entry.origin, plugin.entry.key())
-                        .help("a plugin of your own should be called by your name, not `ratchet.…`"),
+                    Diagnostic::warning(format!(
+                        "plugin `{id}` bears a name kept for Ratchet's own"
+                    ))
+                    .file(&plugin.file)
+                    .at(&plugin.entry.origin, plugin.entry.key())
+                    .help("a plugin of your own should be called by your name, not `ratchet.…`"),
                 );
             }
         }
@@ -189,7 +192,9 @@ impl Finder {
 /// The names under which the plugin's file may be found.
 fn file_names(name: &str) -> impl Iterator<Item = String> {
     let stem = name.replace(['.', '-'], "_");
-    ["ratchet_", ""].into_iter().map(move |vendor| format!("{DLL_PREFIX}{vendor}{stem}{DLL_SUFFIX}"))
+    ["ratchet_", ""]
+        .into_iter()
+        .map(move |vendor| format!("{DLL_PREFIX}{vendor}{stem}{DLL_SUFFIX}"))
 }
 
 fn is_called(manifest: &Manifest, name: &str) -> bool {

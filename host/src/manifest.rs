@@ -22,9 +22,9 @@ struct Heading {
     id: String,
     api: String,
     #[serde(default)]
-    compiler: String,
+    compiler: serde_json::Value,
     #[serde(default)]
-    target: String,
+    target: serde_json::Value,
 }
 
 /// The manifest of the plugin in `file`, which was found at `path`.
@@ -54,17 +54,17 @@ pub fn read(file: &File, path: &Path) -> Result<Manifest, Diagnostic> {
 }
 
 /// The manifest in these bytes, if this host can load its plugin.
-fn parse(text: &[u8]) -> Result<Manifest, Diagnostic> {
+fn parse(section: &[u8]) -> Result<Manifest, Diagnostic> {
     let damaged = |error: &dyn std::fmt::Display| {
         Diagnostic::error(format!("the plugin's manifest is damaged: {error}"))
             .note(NOTHING_RAN)
             .help("build or copy the file again")
     };
-    let trimmed = text.trim_ascii_end();
-    let trimmed = trimmed.strip_suffix(b"\0").unwrap_or(trimmed);
-    let heading: Heading = serde_json::from_slice(trimmed).map_err(|error| damaged(&error))?;
+    let trimmed = section.trim_ascii_end();
+    let text = trimmed.strip_suffix(b"\0").unwrap_or(trimmed);
+    let heading: Heading = serde_json::from_slice(text).map_err(|error| damaged(&error))?;
     check_api(&heading)?;
-    let manifest = Manifest::parse(text).map_err(|error| damaged(&error))?;
+    let manifest: Manifest = serde_json::from_slice(text).map_err(|error| damaged(&error))?;
     check_build(&manifest, &heading)?;
     check_id(&manifest.id)?;
     Ok(manifest)
@@ -75,10 +75,16 @@ const NOTHING_RAN: &str = "no code from it was run";
 impl Heading {
     /// What it was built with, and that nothing of it ran.
     fn provenance(&self) -> String {
-        match (self.compiler.as_str(), self.target.as_str()) {
-            ("", "") => NOTHING_RAN.to_owned(),
-            ("", target) => format!("built for {target}; {NOTHING_RAN}"),
-            (compiler, target) => format!("built with {compiler} for {target}; {NOTHING_RAN}"),
+        let said = [("built with", &self.compiler), ("for", &self.target)];
+        let known = said.iter().filter_map(|(words, value)| Some((words, value.as_str()?)));
+        let words: Vec<String> = known
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(words, value)| format!("{words} {value}"))
+            .collect();
+        if words.is_empty() {
+            NOTHING_RAN.into()
+        } else {
+            format!("{}; {NOTHING_RAN}", words.join(" "))
         }
     }
 
@@ -163,7 +169,11 @@ where
     let Some((_, found)) = sections.section_by_name(endian, SECTION.as_bytes()) else {
         // A file that was cut has its section table, which is at the end, beyond its end.
         let whole = header.section_headers(endian, data).is_ok_and(|table| !table.is_empty());
-        return if whole { Ok(None) } else { Err("the file has no sections: it is damaged".into()) };
+        return if whole {
+            Ok(None)
+        } else {
+            Err("the file has no sections: it is damaged".into())
+        };
     };
     found.data(endian, data).map(|bytes| Some(bytes.to_vec())).map_err(damaged)
 }

@@ -11,7 +11,7 @@ use ratchet_plugin_api::manifest::Requirement;
 use ratchet_plugin_api::{Cardinality, Manifest};
 use serde_json::Value;
 
-use crate::config::settings::Placement;
+use crate::config::settings::PluginSettings;
 use crate::config::{Resolved, plugin_name};
 use crate::diagnostic::Diagnostic;
 use crate::discovery::{Catalogue, Installed};
@@ -50,10 +50,8 @@ pub struct Planned {
     pub file: PathBuf,
     /// Device and inode of the file whose manifest was read; see [`crate::trust::open`].
     pub identity: (u64, u64),
-    /// Where it runs.
-    pub placement: Placement,
-    /// In how many processes.
-    pub replicas: u16,
+    /// Where it runs, in how many processes, and what those may use.
+    pub settings: PluginSettings,
     /// What it is started with: a JSON object.
     pub config: Value,
     /// Plugins of one level can start together; each level waits for those below.
@@ -112,8 +110,7 @@ pub fn plan(
                 manifest: plugin.manifest.clone(),
                 file: plugin.file.clone(),
                 identity: plugin.identity,
-                placement: plugin.entry.settings.placement,
-                replicas: plugin.entry.settings.replicas,
+                settings: plugin.entry.settings.clone(),
                 config,
                 level,
                 bindings: bindings[position].clone(),
@@ -257,9 +254,7 @@ impl<'a> Planner<'a> {
                     let instance = offer.provision.instance.clone();
                     bindings.insert(need.service.clone(), Provider { plugin, instance });
                 }
-                (None, [first, second, ..])
-                    if first.provision.cardinality == Cardinality::One =>
-                {
+                (None, [first, second, ..]) if first.provision.cardinality == Cardinality::One => {
                     let diagnostic = self.ambiguous(need, first.index, second.index);
                     if !self.problems.contains(&diagnostic) {
                         self.problems.push(diagnostic);
@@ -275,11 +270,14 @@ impl<'a> Planner<'a> {
         let plugin = self.plugins[consumer];
         let (id, service) = (&plugin.manifest.id, &need.service);
         let headline = match who {
-            "it" => format!("plugin `{id}` requires {service} {}, which nothing provides", need.version),
+            "it" => {
+                format!("plugin `{id}` requires {service} {}, which nothing provides", need.version)
+            }
             who => format!("{who} needs {service} {}, which nothing provides", need.version),
         };
-        let mut diagnostic =
-            Diagnostic::error(headline).file(&plugin.file).at(&plugin.entry.origin, plugin.entry.key());
+        let mut diagnostic = Diagnostic::error(headline)
+            .file(&plugin.file)
+            .at(&plugin.entry.origin, plugin.entry.key());
         let wanted = version(&need.version).0;
         let mut help = None;
         for other in &self.catalogue.plugins {
@@ -288,15 +286,18 @@ impl<'a> Planner<'a> {
             let (name, other_version) = (&other.manifest.id, &offer.version);
             if version(other_version).0 != wanted {
                 let age = if version(other_version).0 < wanted { "old" } else { "new" };
-                diagnostic = diagnostic.note(format!("`{name}` provides {other_version}, too {age}"));
+                diagnostic =
+                    diagnostic.note(format!("`{name}` provides {other_version}, too {age}"));
                 help = Some(format!("install a `{name}` that provides {service} {wanted}.x"));
             } else if !other.entry.settings.enabled {
                 diagnostic = diagnostic.note(format!("`{name}` provides it but is not enabled"));
                 help = Some(format!("set `enabled: true` on `{}`", other.entry.name));
             }
         }
-        for absent in &self.catalogue.unavailable {
-            diagnostic = diagnostic.note(format!("`{}` is not installed", absent.name));
+        let absent: Vec<_> =
+            self.catalogue.unavailable.iter().map(|entry| entry.name.as_str()).collect();
+        if !absent.is_empty() {
+            diagnostic = diagnostic.note(format!("not installed: {}", absent.join(", ")));
         }
         diagnostic.help(help.unwrap_or_else(|| "add a plugin that provides it to `plugins`".into()))
     }
@@ -322,8 +323,10 @@ impl<'a> Planner<'a> {
         let [first, second] = [first, second].map(|index| self.plugins[index]);
         let (one, other) = (&first.manifest.id, &second.manifest.id);
         Diagnostic::error(format!("both `{one}` and `{other}` provide {}", need.service))
-            .note(format!("{}   ({}, {})", first.file.display(), first.entry.origin, first.entry.key()))
-            .note(format!("{}   ({}, {})", second.file.display(), second.entry.origin, second.entry.key()))
+            .file(&second.file)
+            .at(&second.entry.origin, second.entry.key())
+            .note(format!("the other: {}", first.file.display()))
+            .note(format!("   ({}, {})", first.entry.origin, first.entry.key()))
             .help(format!("say which with `bind: {{ {}: {} }}`", need.service, first.entry.name))
     }
 
@@ -335,7 +338,8 @@ impl<'a> Planner<'a> {
                 if offer.cardinality == Cardinality::One {
                     continue;
                 }
-                let key = (offer.service.as_str(), version(&offer.version).0, offer.instance.as_str());
+                let key =
+                    (offer.service.as_str(), version(&offer.version).0, offer.instance.as_str());
                 if let Some(other) = first.insert(key, index) {
                     let [first, second] = [other, index].map(|index| self.plugins[index]);
                     let (service, instance) = (&offer.service, &offer.instance);
@@ -375,7 +379,9 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let (origin, key) = match plugin {
-                Some(plugin) => (plugin.entry.origin.clone(), format!("{}.bind", plugin.entry.key())),
+                Some(plugin) => {
+                    (plugin.entry.origin.clone(), format!("{}.bind", plugin.entry.key()))
+                }
                 None => (self.resolved.origin(&["bind", service]), "bind".to_owned()),
             };
             let names: Vec<_> =
@@ -448,9 +454,10 @@ impl<'a> Planner<'a> {
         let names: Vec<_> =
             path.iter().map(|&index| format!("`{}`", self.plugins[index].manifest.id)).collect();
         let start = self.plugins[path[0]];
-        let mut diagnostic = Diagnostic::error(format!("plugins require each other: {}", names.join(" → ")))
-            .file(&start.file)
-            .at(&start.entry.origin, start.entry.key());
+        let mut diagnostic =
+            Diagnostic::error(format!("plugins require each other: {}", names.join(" → ")))
+                .file(&start.file)
+                .at(&start.entry.origin, start.entry.key());
         for pair in path.windows(2) {
             let [consumer, provider] = [pair[0], pair[1]].map(|index| self.plugins[index]);
             let shared = consumer.manifest.requires.iter().find(|need| {
@@ -458,10 +465,11 @@ impl<'a> Planner<'a> {
             });
             if let Some(need) = shared {
                 let (consumer, provider) = (&consumer.manifest.id, &provider.manifest.id);
-                diagnostic =
-                    diagnostic.note(format!("`{consumer}` requires {} of `{provider}`", need.service));
+                diagnostic = diagnostic
+                    .note(format!("`{consumer}` requires {} of `{provider}`", need.service));
             }
         }
-        diagnostic.help("disable one of them; a plugin that can do without should want, not require")
+        diagnostic
+            .help("disable one of them; a plugin that can do without should want, not require")
     }
 }

@@ -125,9 +125,8 @@ fn check_lock(id: &str, file: &File, trust: &Trust) -> Result<(), Diagnostic> {
         let headline = format!("plugin `{id}` is not in the lock {}", path.display());
         return Err(Diagnostic::error(headline).help(help));
     };
-    let found = digest(file).map_err(|error| {
-        Diagnostic::error(format!("plugin `{id}` cannot be read: {error}"))
-    })?;
+    let found = digest(file)
+        .map_err(|error| Diagnostic::error(format!("plugin `{id}` cannot be read: {error}")))?;
     if *expected == found {
         return Ok(());
     }

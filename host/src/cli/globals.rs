@@ -69,14 +69,8 @@ struct Declared {
     for_commands: bool,
 }
 
-const PLAIN: Declared = Declared {
-    name: "",
-    value_name: "",
-    help: "",
-    words: &[],
-    hidden: false,
-    for_commands: false,
-};
+const PLAIN: Declared =
+    Declared { name: "", value_name: "", help: "", words: &[], hidden: false, for_commands: false };
 
 const DECLARED: &[Declared] = &[
     Declared {
@@ -145,11 +139,9 @@ pub(super) fn clap_arguments() -> Vec<Arg> {
                 argument.action(ArgAction::Append).value_name(value_name)
             }
             value_name if declared.words.is_empty() => argument.value_name(value_name),
-            value_name => {
-                argument.value_name(value_name).hide_possible_values(true).value_parser(
-                    clap::builder::PossibleValuesParser::new(declared.words.iter().copied()),
-                )
-            }
+            value_name => argument.value_name(value_name).hide_possible_values(true).value_parser(
+                clap::builder::PossibleValuesParser::new(declared.words.iter().copied()),
+            ),
         }
     };
     DECLARED.iter().map(argument).collect()

@@ -66,7 +66,8 @@ impl<'a> Tree<'a> {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{}:", manifest.summary);
             for command in &manifest.commands {
-                let _ = writeln!(text, "  {:width$}  {}", command.name, command.summary);
+                let summary = command.summary.trim_end_matches('.');
+                let _ = writeln!(text, "  {:width$}  {summary}", command.name);
             }
             text.push('\n');
         }
@@ -100,7 +101,8 @@ impl<'a> Group<'a> {
         let mut command = Command::new(word.to_owned()).disable_help_subcommand(true);
         match self.own {
             Some(declared) => {
-                command = command.about(declared.summary.clone()).args(arguments(declared));
+                let about = declared.summary.trim_end_matches('.').to_owned();
+                command = command.about(about).args(arguments(declared));
             }
             None => {
                 command = command
@@ -109,9 +111,9 @@ impl<'a> Group<'a> {
                     .arg_required_else_help(true);
             }
         }
-        self.inner.into_iter().fold(command, |command, (word, group)| {
-            command.subcommand(group.command(word))
-        })
+        self.inner
+            .into_iter()
+            .fold(command, |command, (word, group)| command.subcommand(group.command(word)))
     }
 
     fn words(&self) -> String {
@@ -121,9 +123,8 @@ impl<'a> Group<'a> {
 
 fn arguments(declared: &CommandManifest) -> Vec<Arg> {
     let required = declared.arguments["required"].as_array();
-    let is_required = |name: &str| {
-        required.is_some_and(|names| names.iter().any(|required| required == name))
-    };
+    let is_required =
+        |name: &str| required.is_some_and(|names| names.iter().any(|required| required == name));
     schema::properties(&declared.arguments)
         .map(|(name, schema)| argument(name, schema, is_required(name)))
         .collect()
@@ -148,9 +149,10 @@ fn argument(name: &str, schema: &Value, required: bool) -> Arg {
         None => name.to_uppercase().replace('-', "_"),
     };
     let repeated = schema["type"] == "array";
-    argument = argument.value_name(value_name).allow_hyphen_values(takes_any_text(schema)).action(
-        if repeated { ArgAction::Append } else { ArgAction::Set },
-    );
+    argument = argument
+        .value_name(value_name)
+        .allow_hyphen_values(takes_any_text(schema))
+        .action(if repeated { ArgAction::Append } else { ArgAction::Set });
     if repeated && schema["x-positional"].as_bool().unwrap_or(false) {
         argument = argument.num_args(if required { 1.. } else { 0.. });
     }
@@ -158,9 +160,12 @@ fn argument(name: &str, schema: &Value, required: bool) -> Arg {
     if let Some(choices) = choices.as_array() {
         let value = |choice: &Value| {
             let word = choice["const"].as_str()?;
-            Some(PossibleValue::new(word.to_owned()).help(schema::text(choice, "description")))
+            let value = PossibleValue::new(word.to_owned());
+            let meaning = schema::text(choice, "description");
+            Some(if meaning.is_empty() { value } else { value.help(meaning) })
         };
-        argument = argument.value_parser(PossibleValuesParser::new(choices.iter().filter_map(value)));
+        argument =
+            argument.value_parser(PossibleValuesParser::new(choices.iter().filter_map(value)));
     }
     argument
 }

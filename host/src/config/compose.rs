@@ -97,7 +97,8 @@ fn first_of(both: &Value, keyword: &str) -> Option<Value> {
 /// The schema as editors want it, where `plugins` is a list.
 pub(crate) fn published(mut whole: Value) -> Value {
     let plugins = whole["properties"]["plugins"].take();
-    let named = json!({"type": "string", "description": "A plugin's name or the path of its file."});
+    let named =
+        json!({"type": "string", "description": "A plugin's name or the path of its file."});
     let mut entry = plugins["additionalProperties"].clone();
     entry["properties"]["name"] = json!({
         "type": "string", "description": "The plugin's name: that of its id, or one chosen for `path`.",

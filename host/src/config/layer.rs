@@ -70,6 +70,9 @@ impl Layer {
             place = &mut place[key.as_str()];
         }
         *place = Value::String(text.to_owned());
+        for length in 1..path.len() {
+            self.origins.entry(path[..length].to_vec()).or_insert_with(|| origin.clone());
+        }
         self.origins.insert(path.to_vec(), origin);
     }
 
@@ -123,7 +126,9 @@ impl Shaper<'_> {
         }
         Some(match value {
             // `server:` with every key below it commented out changes nothing.
-            Value::Null if schema::is_object(schema) && !schema::is_optional(schema) => return None,
+            Value::Null if schema::is_object(schema) && !schema::is_optional(schema) => {
+                return None;
+            }
             Value::Array(items) if new.as_slice() == ["plugins"] => {
                 self.plugin_list(schema, items, old, new)
             }

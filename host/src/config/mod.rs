@@ -70,6 +70,8 @@ struct Layers {
 pub struct Resolved {
     /// The host's own keys.
     pub settings: Settings,
+    /// The names of all plugins in the order of the list.
+    plugins: Vec<String>,
     merged: Merged,
     schema: Value,
 }
@@ -175,7 +177,8 @@ pub fn resolve(
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Resolved { settings: configuration.settings.clone(), merged, schema })
+    let plugins = configuration.plugins.iter().map(|entry| entry.name.clone()).collect();
+    Ok(Resolved { settings: configuration.settings.clone(), plugins, merged, schema })
 }
 
 /// How a plugin is called in the list: `ratchet.js.boa` is `js-boa` for short.
@@ -309,7 +312,8 @@ impl Settings {
                 let key = format!("plugins.{name}.replicas");
                 problems.push(Diagnostic::error(headline).at(&at("replicas"), key));
             } else if plugin.replicas > 1 && plugin.placement == settings::Placement::InProcess {
-                let headline = format!("plugin `{name}` cannot have replicas in the host's process");
+                let headline =
+                    format!("plugin `{name}` cannot have replicas in the host's process");
                 let key = format!("plugins.{name}.replicas");
                 let help = "add `placement: process`, or remove `replicas`";
                 problems.push(Diagnostic::error(headline).at(&at("replicas"), key).help(help));

@@ -100,10 +100,8 @@ fn check_object(
     for key in list(schema, "required").iter().filter_map(Value::as_str) {
         if !map.contains_key(key) {
             let purpose = schema["properties"].get(key).map(|key| text(key, "description"));
-            let kind = FaultKind::Missing {
-                key: key.to_owned(),
-                purpose: purpose.unwrap_or_default(),
-            };
+            let kind =
+                FaultKind::Missing { key: key.to_owned(), purpose: purpose.unwrap_or_default() };
             faults.push(Fault { path: path.clone(), kind });
         }
     }
@@ -299,10 +297,7 @@ pub(crate) fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The known name most like `given`, if one is alike enough to have been meant.
-pub(crate) fn nearest<'a>(
-    given: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|name| (strsim::jaro_winkler(given, name), name))
         .filter(|(likeness, _)| *likeness > 0.8)

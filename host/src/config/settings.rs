@@ -294,5 +294,10 @@ static RENDERED: [u8; length(&SOURCE)] = render(&SOURCE);
 
 /// The host's keys and commands, in the form in which a plugin's file carries its own.
 pub fn host_manifest() -> Manifest {
-    Manifest::parse(&RENDERED).expect("the host's own manifest is rendered by the compiler")
+    let mut manifest =
+        Manifest::parse(&RENDERED).expect("the host's own manifest is rendered by the compiler");
+    // `#[default]` can say this only of types that `#[config]` declares.
+    let plugin = &mut manifest.config["properties"]["plugins"]["additionalProperties"];
+    plugin["properties"]["placement"]["default"] = Placement::default().as_str().into();
+    manifest
 }

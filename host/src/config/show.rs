@@ -25,8 +25,9 @@ impl Resolved {
         if origins {
             return self.with_origins(&values, format);
         }
-        if let Some(Value::Object(plugins)) = values.get_mut("plugins").map(Value::take) {
-            values["plugins"] = Value::Array(plugins.into_iter().map(as_item).collect());
+        if let Some(Value::Object(mut plugins)) = values.get_mut("plugins").map(Value::take) {
+            let named = |name: &String| Some(as_item(name, plugins.remove(name)?));
+            values["plugins"] = self.plugins.iter().filter_map(named).collect();
         }
         written(&values, format)
     }
@@ -119,8 +120,8 @@ impl Resolved {
 }
 
 /// A plugin as an item of the list.
-fn as_item((name, settings): (String, Value)) -> Value {
-    let mut item = Map::from_iter([("name".to_owned(), Value::String(name))]);
+fn as_item(name: &str, settings: Value) -> Value {
+    let mut item = Map::from_iter([("name".to_owned(), Value::from(name))]);
     if let Value::Object(settings) = settings {
         item.extend(settings.into_iter().filter(|(_, value)| {
             !value.is_null() && !value.as_object().is_some_and(Map::is_empty)

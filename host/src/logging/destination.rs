@@ -82,7 +82,12 @@ impl Destination {
     pub(super) fn put(&mut self, time: SystemTime, record: &LogRecord) {
         if let Output::Syslog { socket, facility, ident } = &self.output {
             let mut line = format!("<{}>{ident}: ", facility * 8 + severity(record.level));
-            format::line(Style { format: LogFormat::Compact, ..self.style }, time, record, &mut line);
+            format::line(
+                Style { format: LogFormat::Compact, ..self.style },
+                time,
+                record,
+                &mut line,
+            );
             // A system log that is away loses its lines; there is nowhere to say so.
             let _ = socket.send(line.trim_end().as_bytes());
             return;

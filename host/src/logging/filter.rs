@@ -26,9 +26,10 @@ impl Filter {
         if read.is_empty() {
             return Err("`logging.level` is empty; write a level such as `info`".into());
         }
-        let targets: Targets = read.join(",").parse().map_err(|error| {
-            format!("`{directives}` is no log level: {error}")
-        })?;
+        let targets: Targets = read
+            .join(",")
+            .parse()
+            .map_err(|error| format!("`{directives}` is no log level: {error}"))?;
         Ok(Self(targets))
     }
 

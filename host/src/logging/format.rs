@@ -88,7 +88,8 @@ fn plain(value: &Value) -> String {
 
 fn text(style: Style, time: Timestamp, record: &LogRecord, line: &mut String) {
     // Writing to a string cannot fail.
-    let dim = |text: &str| if style.colored { format!("\x1b[2m{text}\x1b[0m") } else { text.into() };
+    let dim =
+        |text: &str| if style.colored { format!("\x1b[2m{text}\x1b[0m") } else { text.into() };
     match style.format {
         LogFormat::Pretty => {
             let time = format!("{time:.3}");
@@ -200,7 +201,12 @@ mod tests {
         line(Style { structured: false, ..plain }, time, &record, &mut text);
         let folded = Style { structured: false, context: false, format: LogFormat::Json, ..plain };
         line(folded, time, &record, &mut text);
-        line(Style { colored: true, format: LogFormat::Compact, ..plain }, time, &record, &mut text);
+        line(
+            Style { colored: true, format: LogFormat::Compact, ..plain },
+            time,
+            &record,
+            &mut text,
+        );
         insta::assert_snapshot!(text.replace('\x1b', "ESC"));
     }
 }

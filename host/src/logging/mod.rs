@@ -87,7 +87,8 @@ impl Drop for Logging {
 /// # Errors
 /// A file or system log that cannot be opened.
 pub fn start(settings: &settings::Logging, color: Color) -> Result<Logging, Vec<Diagnostic>> {
-    let filter = Filter::parse(&settings.level).map_err(|reason| vec![Diagnostic::error(reason)])?;
+    let filter =
+        Filter::parse(&settings.level).map_err(|reason| vec![Diagnostic::error(reason)])?;
     let (destinations, problems): (Vec<_>, Vec<_>) =
         destination::open(settings, color).into_iter().partition(Result::is_ok);
     let problems: Vec<_> = problems.into_iter().filter_map(Result::err).collect();
@@ -99,11 +100,8 @@ pub fn start(settings: &settings::Logging, color: Color) -> Result<Logging, Vec<
     GATE.store(filter.most_verbose().min(listened), Ordering::Relaxed);
     let dropped = Arc::new(AtomicU64::new(0));
     let writer = Writer { destinations, dropped: Arc::clone(&dropped) };
-    let queue = Queue {
-        sender: OnceLock::new(),
-        dropped,
-        writer: std::sync::Mutex::new(Some(writer)),
-    };
+    let queue =
+        Queue { sender: OnceLock::new(), dropped, writer: std::sync::Mutex::new(Some(writer)) };
     let queue = Arc::new(queue);
     let sink: Arc<dyn Fn(LogRecord) + Send + Sync> = {
         let queue = Arc::clone(&queue);
@@ -167,7 +165,8 @@ struct Style {
 impl Queue {
     fn put(&self, record: LogRecord) {
         let sender = self.sender.get_or_init(|| self.start());
-        if let Err(TrySendError::Full(_)) = sender.try_send(Message::Record(SystemTime::now(), record))
+        if let Err(TrySendError::Full(_)) =
+            sender.try_send(Message::Record(SystemTime::now(), record))
         {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -223,7 +222,8 @@ impl Writer {
     fn tell_of_dropped(&mut self) {
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            let message = format!("{dropped} records of the log were dropped: it was written too fast");
+            let message =
+                format!("{dropped} records of the log were dropped: it was written too fast");
             let record = LogRecord {
                 level: 2,
                 plugin: HOST.into(),

@@ -38,7 +38,8 @@ pub(crate) fn dot(plan: &Plan) -> String {
         for (verb, service, provider) in needs(plan, plugin) {
             let style = if verb == "wants" { ", style=dashed" } else { "" };
             for provider in provider.split(", ").filter(|provider| *provider != NOBODY) {
-                let _ = writeln!(text, "  \"{id}\" -> \"{provider}\" [label=\"{service}\"{style}];");
+                let _ =
+                    writeln!(text, "  \"{id}\" -> \"{provider}\" [label=\"{service}\"{style}];");
             }
         }
     }
@@ -49,9 +50,9 @@ pub(crate) fn dot(plan: &Plan) -> String {
 const NOBODY: &str = "nobody";
 
 fn place(plugin: &Planned) -> String {
-    match plugin.placement {
+    match plugin.settings.placement {
         Placement::InProcess => String::new(),
-        Placement::Process => format!(" (process x{})", plugin.replicas),
+        Placement::Process => format!(" (process x{})", plugin.settings.replicas),
     }
 }
 
@@ -76,9 +77,8 @@ fn needs(plan: &Plan, plugin: &Planned) -> Vec<(&'static str, String, String)> {
 }
 
 fn providers(plan: &Plan, service: &str) -> String {
-    let offers = |plugin: &&Planned| {
-        plugin.manifest.provides.iter().any(|offer| offer.service == service)
-    };
+    let offers =
+        |plugin: &&Planned| plugin.manifest.provides.iter().any(|offer| offer.service == service);
     let ids: Vec<_> =
         plan.plugins.iter().filter(offers).map(|plugin| plugin.manifest.id.as_str()).collect();
     if ids.is_empty() { NOBODY.to_owned() } else { ids.join(", ") }

@@ -55,7 +55,12 @@ fn rows(configuration: &Configuration, catalogue: &Catalogue) -> Vec<Row> {
 }
 
 impl Row {
-    fn of(manifest: &Manifest, file: &Path, state: &'static str, entry: Option<&PluginEntry>) -> Self {
+    fn of(
+        manifest: &Manifest,
+        file: &Path,
+        state: &'static str,
+        entry: Option<&PluginEntry>,
+    ) -> Self {
         let provides = manifest.provides.iter().map(|offer| match offer.instance.as_str() {
             "" => format!("{} {}", offer.service, offer.version),
             instance if instance == manifest.id => format!("{} {}", offer.service, offer.version),

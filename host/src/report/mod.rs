@@ -53,9 +53,7 @@ pub fn run(
             Ok(resolved.show(options.format, options.origins, options.mcp_only))
         }
         HostCommand::ConfigGenerate(options) => generate(options).map_err(|error| vec![error]),
-        HostCommand::ConfigSchema(_) => {
-            Ok(format!("{:#}\n", config::published_schema(catalogue)))
-        }
+        HostCommand::ConfigSchema(_) => Ok(format!("{:#}\n", config::published_schema(catalogue))),
         HostCommand::Completions(options) => Ok(cli::completions(options.shell, catalogue)),
     }
 }
@@ -107,10 +105,7 @@ fn whole_plan(
     plan::plan(catalogue, &resolved, Goal::Everything)
 }
 
-fn check(
-    configuration: &Configuration,
-    catalogue: &Catalogue,
-) -> Result<String, Vec<Diagnostic>> {
+fn check(configuration: &Configuration, catalogue: &Catalogue) -> Result<String, Vec<Diagnostic>> {
     let plan = whole_plan(configuration, catalogue)?;
     let untrusted = |plugin| trust::open(plugin, &configuration.settings).err();
     let problems: Vec<_> = plan.plugins.iter().filter_map(untrusted).collect();

@@ -1,0 +1,247 @@
+//! Plugins as files: found by name, trusted, locked. The files are made from a real plugin's.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A folder with plugins and a configuration, and the program to try them with.
+struct Installation {
+    folder: TempDir,
+}
+
+/// A shared library with this manifest in its section, made by the assembler and linker that every
+/// build of Ratchet needs.
+fn library(path: &Path, manifest: &str) {
+    let bytes: Vec<String> = manifest.bytes().map(|byte| byte.to_string()).collect();
+    assemble(path, &format!(".section .ratchet,\"aR\",@progbits\n.byte {}\n", bytes.join(",")));
+}
+
+fn assemble(path: &Path, text: &str) {
+    let source = path.with_extension("s");
+    fs::write(&source, text).expect("written");
+    let made = Command::new("cc")
+        .args(["-shared", "-nostdlib", "-o"])
+        .arg(path)
+        .arg(&source)
+        .status()
+        .expect("a C compiler");
+    assert!(made.success());
+    fs::remove_file(&source).expect("removed");
+}
+
+fn manifest(id: &str) -> String {
+    let value = crate::world::manifest(id, serde_json::json!({}));
+    serde_json::to_string(&value).expect("JSON")
+}
+
+impl Installation {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("lib")).expect("made");
+        let installation = Self { folder };
+        installation.configure("plugins: []\n");
+        installation
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn configure(&self, plugins: &str) {
+        fs::write(self.path("ratchet.yaml"), format!("plugin_dirs: [lib]\n{plugins}"))
+            .expect("written");
+    }
+
+    fn plugin(&self, file: &str, id: &str) -> PathBuf {
+        let path = self.path("lib").join(file);
+        library(&path, &manifest(id));
+        path
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_ratchet"))
+            .arg("--config")
+            .arg(self.path("ratchet.yaml"))
+            .args(args)
+            .env_clear()
+            .output()
+            .expect("the program runs")
+    }
+
+    /// What is printed, on either stream, without the names of temporary folders.
+    fn text(&self, args: &[&str]) -> (i32, String) {
+        let output = self.run(args);
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).expect("text");
+        let text = text.replace(&self.folder.path().display().to_string(), "HERE");
+        (output.status.code().unwrap_or(-1), text)
+    }
+}
+
+#[test]
+fn plugins_are_found_by_name_id_path_and_in_files_of_other_names() {
+    let here = Installation::new();
+    here.plugin("libacme_output_s3.so", "acme.output.s3");
+    here.plugin("whatever.so", "acme.other");
+    here.plugin("libby_path.so", "acme.by-path");
+    here.plugin("libunnamed.so", "acme.unnamed");
+    here.configure("plugins: [acme.output.s3, acme.other, lib/libby_path.so]\n");
+    let (code, text) = here.text(&["plugins", "list"]);
+    assert_eq!(code, 0);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_is_absent_or_refused_is_reported_where_configuration_names_it() {
+    let here = Installation::new();
+    fs::write(here.path("lib/libacme_text.so"), "no library").expect("written");
+    let later = manifest("acme.later").replace("\"api\":\"1.0.0\"", "\"api\":\"2.1.0\"");
+    library(&here.path("lib/libacme_later.so"), &later);
+    assemble(&here.path("lib/libacme_bare.so"), ".section .note.x,\"a\"\n.byte 1\n");
+    let cut = here.plugin("libacme_cut.so", "acme.cut");
+    let whole = fs::read(&cut).expect("read");
+    fs::write(&cut, &whole[..whole.len() / 2]).expect("written");
+    here.configure(
+        "plugins:\n  - acme.absent\n  - acme.text\n  - acme.later\n  - acme.bare\n  - acme.cut\n  \
+         - name: archive\n    path: gone.so\n",
+    );
+    let (code, text) = here.text(&["plugins", "check"]);
+    assert_eq!(code, 78);
+    insta::assert_snapshot!(text);
+    for diagnostic in text.split("\n\n") {
+        assert!(diagnostic.trim().lines().count() <= 8, "{diagnostic}");
+    }
+}
+
+#[test]
+fn two_files_of_one_id_are_refused() {
+    let here = Installation::new();
+    here.plugin("liba.so", "acme.twin");
+    here.plugin("libb.so", "acme.twin");
+    here.configure("plugins:\n  - lib/liba.so\n  - lib/libb.so\n");
+    let (code, text) = here.text(&["plugins", "check"]);
+    assert_eq!(code, 78);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn files_that_others_can_change_are_refused() {
+    let here = Installation::new();
+    let file = here.plugin("libacme_open.so", "acme.open");
+    here.configure("plugins: [acme.open]\n");
+    assert_eq!(here.text(&["plugins", "check"]).0, 0);
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o757)).expect("changed");
+    let (code, text) = here.text(&["plugins", "check"]);
+    assert_eq!(code, 78);
+    insta::assert_snapshot!(text);
+
+    let (code, _) = here.text(&["--set", "trust.check_owner=false", "plugins", "check"]);
+    assert_eq!(code, 0);
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("changed");
+    fs::set_permissions(here.path("lib"), fs::Permissions::from_mode(0o777)).expect("changed");
+    let (code, text) = here.text(&["plugins", "check"]);
+    assert_eq!(code, 78);
+    assert!(text.contains("HERE/lib is writable for everybody (mode 777)"), "{text}");
+}
+
+#[test]
+fn a_locked_file_must_not_change() {
+    let here = Installation::new();
+    let file = here.plugin("libacme_pinned.so", "acme.pinned");
+    here.configure(
+        "plugins: [acme.pinned]\ntrust: {lock_file: plugins.lock, require_lock: true}\n",
+    );
+    let (code, text) = here.text(&["plugins", "check"]);
+    assert_eq!(code, 78);
+    assert!(text.contains("the plugin lock HERE/plugins.lock cannot be read"), "{text}");
+
+    let (code, text) = here.text(&["plugins", "lock"]);
+    assert_eq!((code, text.as_str()), (0, "1 plugin pinned in HERE/plugins.lock\n"));
+    assert_eq!(here.text(&["plugins", "check"]).0, 0);
+
+    let mut bytes = fs::read(&file).expect("read");
+    bytes.push(0);
+    fs::write(&file, bytes).expect("written");
+    let (code, text) = here.text(&["plugins", "check"]);
+    assert_eq!(code, 78);
+    assert!(text.contains("plugin `acme.pinned` is not the file that was locked"), "{text}");
+
+    here.plugin("libacme_new.so", "acme.new");
+    here.configure("plugins: [acme.new]\ntrust: {lock_file: plugins.lock, require_lock: true}\n");
+    let (code, text) = here.text(&["plugins", "check"]);
+    assert_eq!(code, 78);
+    assert!(text.contains("plugin `acme.new` is not in the lock"), "{text}");
+}
+
+#[test]
+fn configurations_are_generated_shown_and_validated() {
+    let here = Installation::new();
+    here.plugin("libratchet_js_boa.so", "ratchet.js.boa");
+    let folder = format!("plugin_dirs={}", here.path("lib").display());
+    for name in ["dev", "production", "minimal", "enterprise", "claude"] {
+        let file = here.path(&format!("{name}.yaml"));
+        let file = file.to_str().expect("text");
+        let (code, text) =
+            here.text(&["config", "generate", "--config-type", name, "--output", file]);
+        assert_eq!((code, text), (0, format!("wrote HERE/{name}.yaml\n")));
+        let (code, text) =
+            here.text(&["--set", &folder, "config", "validate", "--config-file", file]);
+        assert_eq!((code, text), (0, format!("HERE/{name}.yaml is valid\n")));
+    }
+    let file = here.path("dev.yaml").display().to_string();
+    let (code, text) = here.text(&["config", "generate", "--output", &file]);
+    assert_eq!(code, 2);
+    assert!(text.contains("help: replace it with --force"), "{text}");
+
+    here.configure("plugins: []\nlogging:\n  level: ${env:LEVEL}\nsandbox: sometimes\n");
+    let (code, text) = here.text(&["config", "validate"]);
+    assert_eq!(code, 78);
+    insta::assert_snapshot!(text);
+
+    here.configure("plugins: []\nlogging:\n  level: debug\n");
+    let (code, text) = here.text(&["--set", "sandbox=off", "config", "show", "--origins"]);
+    assert_eq!(code, 0);
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|l| l.starts_with("logging.level") || l.starts_with("sandbox"))
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// Whether all of `part` is in `whole`.
+fn contains(whole: &serde_json::Value, part: &serde_json::Value) -> bool {
+    match (whole, part) {
+        (serde_json::Value::Object(whole), serde_json::Value::Object(part)) => part
+            .iter()
+            .all(|(key, value)| whole.get(key).is_some_and(|known| contains(known, value))),
+        (serde_json::Value::Array(whole), serde_json::Value::Array(part)) => {
+            part.iter().all(|item| whole.iter().any(|known| contains(known, item)))
+        }
+        (whole, part) => whole == part,
+    }
+}
+
+/// The published schema holds what every plugin declares that has been built here. Where all have
+/// been built it holds nothing else.
+#[test]
+fn the_published_schema_is_up_to_date() {
+    let ratchet = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ratchet")).args(args).env_clear().output();
+        String::from_utf8(output.expect("the program runs").stdout).expect("text")
+    };
+    let published = include_str!("../../../config/schema.json");
+    let present = ratchet(&["config", "schema"]);
+    let help = "build all plugins and run `ratchet config schema > config/schema.json`";
+    if ratchet(&["plugins", "list"]).contains("not installed") {
+        let [published, present] =
+            [published, &present].map(|text| serde_json::from_str(text).expect("JSON"));
+        assert!(contains(&published, &present), "config/schema.json is out of date: {help}");
+    } else {
+        assert_eq!(published, present, "config/schema.json is out of date: {help}");
+    }
+}
