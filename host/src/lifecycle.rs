@@ -14,8 +14,7 @@ use ratchet_plugin_api::{Call, Code, Error, Result};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::config::Configuration;
-use crate::config::settings::{Placement, PluginSettings};
+use crate::config::settings::{Placement, Settings};
 use crate::diagnostic::Diagnostic;
 use crate::load;
 use crate::placement::{Pool, PoolOptions, WorkerSetup};
@@ -63,13 +62,13 @@ impl Running {
     /// What kept one from starting; those that had started have been stopped again.
     pub async fn start(
         plan: &Plan,
-        configuration: &Configuration,
+        settings: &Settings,
         outlets: Outlets,
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut files = Vec::new();
         let mut refusals = Vec::new();
         for plugin in &plan.plugins {
-            match trust::open(plugin, &configuration.settings) {
+            match trust::open(plugin, settings) {
                 Ok(file) => files.push(file),
                 Err(refusal) => refusals.push(refusal),
             }
@@ -93,12 +92,12 @@ impl Running {
             plugins: Vec::new(),
             around,
             stopping,
-            stop_timeout: configuration.settings.lifecycle.stop_timeout(),
+            stop_timeout: settings.lifecycle.stop_timeout(),
         };
         let mut files = files.into_iter();
         for level in plan.levels() {
             let starting = level.into_iter().zip(files.by_ref()).map(|(plugin, file)| {
-                start_one(plugin, file, configuration, &running.around, &outlets.program)
+                start_one(plugin, file, settings, &running.around, &outlets.program)
             });
             let mut failures = Vec::new();
             for started in join_all(starting).await {
@@ -182,13 +181,13 @@ fn binds(plan: &Plan) -> BTreeMap<String, String> {
 async fn start_one(
     plugin: &Planned,
     file: File,
-    configuration: &Configuration,
+    settings: &Settings,
     around: &Surroundings,
     program: &Path,
 ) -> Result<Up, Diagnostic> {
-    let place = match plugin.placement {
-        Placement::InProcess => start_here(plugin, &file, configuration, around).await,
-        Placement::Process => start_elsewhere(plugin, &file, configuration, around, program),
+    let place = match plugin.settings.placement {
+        Placement::InProcess => start_here(plugin, &file, settings, around).await,
+        Placement::Process => start_elsewhere(plugin, &file, settings, around, program),
     };
     match place {
         Ok(place) => Ok(Up { id: plugin.manifest.id.clone(), place, _file: file }),
@@ -206,7 +205,7 @@ fn not_started(plugin: &Planned, error: &Error) -> Diagnostic {
 async fn start_here(
     plugin: &Planned,
     file: &File,
-    configuration: &Configuration,
+    settings: &Settings,
     around: &Surroundings,
 ) -> Result<Place> {
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
@@ -214,7 +213,7 @@ async fn start_here(
     let loaded = tokio::task::spawn_blocking(move || load::load(&path)).await;
     let module = loaded.map_err(|_| Error::internal("loading it panicked"))??;
     let handle = module.make(around.view(&id))?;
-    let limit = configuration.settings.lifecycle.start_timeout();
+    let limit = settings.lifecycle.start_timeout();
     let started = tokio::time::timeout(limit, handle.start(plugin.config.to_string())).await;
     started.unwrap_or_else(|_| {
         let seconds = limit.as_secs();
@@ -226,12 +225,11 @@ async fn start_here(
 fn start_elsewhere(
     plugin: &Planned,
     file: &File,
-    configuration: &Configuration,
+    settings: &Settings,
     around: &Surroundings,
     program: &Path,
 ) -> Result<Place> {
     let manifest = &plugin.manifest;
-    let settings = placement_settings(plugin, configuration);
     let own_pid = std::process::id();
     let services = manifest.requires.iter().chain(&manifest.wants).cloned().collect();
     let options = PoolOptions {
@@ -245,12 +243,12 @@ fn start_elsewhere(
             provides: manifest.provides.clone(),
             services,
             log_level: around.log_gate.load(Ordering::Relaxed),
-            sandbox: configuration.settings.sandbox,
-            memory_bytes: u64::from(settings.memory_mb) << 20,
+            sandbox: settings.sandbox,
+            memory_bytes: u64::from(plugin.settings.memory_mb) << 20,
         },
-        replicas: plugin.replicas.into(),
-        recycle_calls: settings.recycle_calls.into(),
-        recycle_bytes: u64::from(settings.recycle_mb) << 20,
+        replicas: plugin.settings.replicas.into(),
+        recycle_calls: plugin.settings.recycle_calls.into(),
+        recycle_bytes: u64::from(plugin.settings.recycle_mb) << 20,
     };
     let registry = Arc::clone(&around.registry);
     let view = around.view(&manifest.id);
@@ -264,11 +262,6 @@ fn start_elsewhere(
         view.provide(&provision.service, major.unwrap_or(1), &provision.instance, handle)?;
     }
     Ok(Place::Elsewhere(pool))
-}
-
-fn placement_settings(plugin: &Planned, configuration: &Configuration) -> PluginSettings {
-    let entry = configuration.plugins.iter().find(|entry| entry.name == plugin.name);
-    entry.map(|entry| entry.settings.clone()).unwrap_or_default()
 }
 
 fn answer(registry: &Registry, what: &str) -> Result<String> {

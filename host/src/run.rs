@@ -57,7 +57,9 @@ fn try_run(args: &[OsString]) -> Result<u8, Vec<Diagnostic>> {
             eprint!("{text}");
             Ok(code)
         }
-        Request::Host(command) => print(&report::run(&command, &globals, &configuration, &catalogue)?),
+        Request::Host(command) => {
+            print(&report::run(&command, &globals, &configuration, &catalogue)?)
+        }
         Request::Plugin(command) => {
             let logging = logging::start(&configuration.settings.logging, globals.color)?;
             let code = run_plugin(command, &configuration, &catalogue, &logging);
@@ -105,7 +107,7 @@ fn run_plugin(
         program: PathBuf::from("/proc/self/exe"),
     };
     let code = runtime.block_on(async {
-        let running = Running::start(&plan, configuration, outlets).await?;
+        let running = Running::start(&plan, &configuration.settings, outlets).await?;
         let code = invoke(&running, command).await;
         running.stop().await;
         Ok(code)

@@ -9,7 +9,6 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ratchet_host::config::Configuration;
 use ratchet_host::config::settings::{Placement, PluginSettings, Settings};
 use ratchet_host::diagnostic::Diagnostic;
 use ratchet_host::lifecycle::{Outlets, Running};
@@ -53,8 +52,7 @@ pub(crate) fn planned_file(path: PathBuf) -> Planned {
         manifest,
         file: path,
         identity: (metadata.dev(), metadata.ino()),
-        placement: Placement::InProcess,
-        replicas: 1,
+        settings: PluginSettings { memory_mb: 256, ..PluginSettings::default() },
         config: json!({}),
         level: 0,
         bindings: Default::default(),
@@ -63,8 +61,8 @@ pub(crate) fn planned_file(path: PathBuf) -> Planned {
 
 /// The same plugin in processes of its own.
 pub(crate) fn elsewhere(mut plugin: Planned, replicas: u16) -> Planned {
-    plugin.placement = Placement::Process;
-    plugin.replicas = replicas;
+    plugin.settings.placement = Placement::Process;
+    plugin.settings.replicas = replicas;
     plugin
 }
 
@@ -92,21 +90,23 @@ pub(crate) async fn start(plugins: Vec<Planned>) -> Result<(Running, Log), Vec<D
     start_with(plugins, Settings::default()).await
 }
 
+/// Starts a host with these plugins, whose workers are replaced after so many calls.
+pub(crate) async fn start_recycled(
+    plugins: Vec<Planned>,
+    recycle_calls: u32,
+) -> Result<(Running, Log), Vec<Diagnostic>> {
+    let recycled = |mut plugin: Planned| {
+        plugin.settings.recycle_calls = recycle_calls;
+        plugin
+    };
+    start(plugins.into_iter().map(recycled).collect()).await
+}
+
 /// Starts a host with these plugins and settings.
 pub(crate) async fn start_with(
     plugins: Vec<Planned>,
     settings: Settings,
 ) -> Result<(Running, Log), Vec<Diagnostic>> {
-    let entries = plugins
-        .iter()
-        .map(|plugin| ratchet_host::config::PluginEntry {
-            name: plugin.name.clone(),
-            settings: PluginSettings { memory_mb: 256, ..PluginSettings::default() },
-            origin: ratchet_host::config::Origin::Default,
-            users: false,
-        })
-        .collect();
-    let configuration = Configuration { settings, plugins: entries };
     let plan = Plan { plugins, warnings: Vec::new() };
     let log = Log::default();
     let sink = log.clone();
@@ -115,7 +115,7 @@ pub(crate) async fn start_with(
         log_gate: &GATE,
         program: env!("CARGO_BIN_EXE_ratchet").into(),
     };
-    let running = Running::start(&plan, &configuration, outlets).await?;
+    let running = Running::start(&plan, &settings, outlets).await?;
     Ok((running, log))
 }
 

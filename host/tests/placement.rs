@@ -1,0 +1,221 @@
+//! Plugins in processes of their own: the sandbox, the bridge, deadlines, cancellation,
+//! replacement and fairness.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ratchet_host::config::settings::{Sandbox, Settings};
+use ratchet_host::lifecycle::Running;
+use ratchet_plugin_api::services::OutputSink;
+use ratchet_plugin_api::{Call, Code, Error, Result};
+use serde_json::{Value, json};
+use support::{PATIENCE, delivery, elsewhere, planned, sink, start, start_with};
+
+const SINGLE: &str = "ratchet-fixture-single";
+const TICKER: &str = "ratchet-fixture-hostile";
+
+/// A host with `replicas` workers that answer one call at a time.
+async fn workers(replicas: u16) -> (Running, Arc<dyn OutputSink>) {
+    let plugins = vec![planned(TICKER), elsewhere(planned(SINGLE), replicas)];
+    let (running, _) = start(plugins).await.expect("it starts");
+    let single = sink(&running, "single").unwrap();
+    (running, single)
+}
+
+async fn ask(single: &Arc<dyn OutputSink>, target: Value) -> Result<String> {
+    let receipt = Call::timeout(PATIENCE, single.deliver(delivery(target))).await?;
+    receipt.location.ok_or_else(|| Error::internal("there is no answer"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_can_do_nothing_but_compute() {
+    let (running, single) = workers(1).await;
+    assert_eq!(ask(&single, json!("escape")).await.unwrap(), "");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_complete_sandbox_satisfies_those_who_require_it() {
+    let settings = Settings { sandbox: Sandbox::Required, ..Settings::default() };
+    let plugins = vec![elsewhere(planned(SINGLE), 1)];
+    let (running, _) = start_with(plugins, settings).await.expect("it starts");
+    running.settled().await.expect("the worker starts");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_sandbox_the_same_worker_can_do_anything() {
+    // Shows that the test above can fail.
+    let settings = Settings { sandbox: Sandbox::Off, ..Settings::default() };
+    let plugins = vec![elsewhere(planned(SINGLE), 1)];
+    let (running, _) = start_with(plugins, settings).await.expect("it starts");
+    let single = sink(&running, "single").unwrap();
+    let reached = ask(&single, json!("escape")).await.unwrap();
+    assert!(reached.contains("read a file") && reached.contains("start a program"), "{reached}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_calls_the_host_back_and_pulls_its_streams() {
+    let (running, single) = workers(1).await;
+    assert_eq!(ask(&single, json!({"count": 1000})).await.unwrap(), "999");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_keeps_its_trace_deadline_and_baggage_in_another_process() {
+    let (running, single) = workers(1).await;
+    let call = Call::root().within(Duration::from_secs(5)).with_baggage("who", "a test");
+    let trace = call.trace;
+    let told = call.scope(ask(&single, json!("tell-call"))).await.unwrap();
+    let mut words = told.splitn(3, ' ');
+    assert_eq!(words.next(), Some(format!("{trace:032x}").as_str()));
+    let left: u64 = words.next().unwrap().parse().unwrap();
+    assert!((3000..=5000).contains(&left), "{left} ms are left");
+    assert_eq!(words.next(), Some("a test"));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_worker_is_killed_at_the_deadline_and_replaced() {
+    let (running, single) = workers(1).await;
+    let first = ask(&single, json!("identify")).await.unwrap();
+    let began = Instant::now();
+    let stuck = single.deliver(delivery(json!("get-stuck")));
+    let error = Call::timeout(Duration::from_millis(200), stuck).await.unwrap_err();
+    assert_eq!(error.code, Code::Timeout);
+    let second = ask(&single, json!("identify")).await.unwrap();
+    assert_ne!(first, second, "the stuck worker was not replaced");
+    assert!(began.elapsed() < Duration::from_secs(2), "it took {:?}", began.elapsed());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn giving_up_a_stuck_call_costs_the_worker_and_nobody_else() {
+    let (running, single) = workers(2).await;
+    let stuck = single.deliver(delivery(json!("get-stuck")));
+    assert!(tokio::time::timeout(Duration::from_millis(100), stuck).await.is_err());
+    for _ in 0..4 {
+        ask(&single, json!("identify")).await.expect("it answers");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn giving_up_a_call_that_can_be_given_up_keeps_the_worker() {
+    let (running, single) = workers(1).await;
+    let first = ask(&single, json!("identify")).await.unwrap();
+    let waiting = single.deliver(delivery(json!({"wait": 60_000})));
+    assert!(tokio::time::timeout(Duration::from_millis(50), waiting).await.is_err());
+    assert_eq!(ask(&single, json!("identify")).await.unwrap(), first);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_killed_from_outside_costs_its_call_and_is_replaced() {
+    let (running, single) = workers(1).await;
+    let pid: i32 = ask(&single, json!("identify")).await.unwrap().parse().unwrap();
+    let running_call = ask(&single, json!({"wait": 60_000}));
+    let killing = async {
+        // The call is on its way when the worker is known to be busy.
+        while !is_busy(&running) {
+            tokio::task::yield_now().await;
+        }
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    };
+    let (result, ()) = tokio::join!(running_call, killing);
+    let error = result.unwrap_err();
+    assert_eq!(error.reason.as_deref(), Some("run.worker_lost"), "{error}");
+    assert!(error.message.contains("SIGKILL"), "{error}");
+    let replacement: i32 = ask(&single, json!("identify")).await.unwrap().parse().unwrap();
+    assert_ne!(pid, replacement);
+    running.stop().await;
+}
+
+fn is_busy(running: &Running) -> bool {
+    let report = running.registry().report();
+    let single = report.iter().find(|provider| provider.instance == "single").unwrap();
+    let described: Value = serde_json::from_str(&single.description).unwrap();
+    described["workers"][0]["in_flight"] == 1
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_answers_one_call_at_a_time_and_replicas_share_the_work() {
+    let (running, single) = workers(2).await;
+    let began = Instant::now();
+    let calls = (0..4).map(|_| ask(&single, json!({"wait": 200})));
+    let answers = futures_util::future::join_all(calls).await;
+    let mut workers: Vec<String> = answers.into_iter().map(|answer| answer.unwrap()).collect();
+    assert!(began.elapsed() >= Duration::from_millis(390), "four ran on two at once");
+    workers.sort();
+    workers.dedup();
+    assert_eq!(workers.len(), 2, "two workers shared the work");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_finds_no_free_worker_in_time_says_so() {
+    let (running, single) = workers(1).await;
+    let blocking = ask(&single, json!({"wait": 500}));
+    let waiting = async {
+        while !is_busy(&running) {
+            tokio::task::yield_now().await;
+        }
+        let late = single.deliver(delivery(json!("identify")));
+        Call::timeout(Duration::from_millis(50), late).await
+    };
+    let (first, second) = tokio::join!(blocking, waiting);
+    first.expect("the first is answered");
+    assert_eq!(second.unwrap_err().code, Code::Timeout);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_over_its_memory_limit_dies_alone() {
+    let (running, single) = workers(1).await;
+    let error = ask(&single, json!({"grow": 1024})).await.unwrap_err();
+    assert_eq!(error.code, Code::LimitExceeded, "{error}");
+    assert_eq!(error.reason.as_deref(), Some("limit.memory"), "{error}");
+    ask(&single, json!("identify")).await.expect("a new worker answers");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_are_replaced_after_their_share_of_calls() {
+    let plugins = vec![elsewhere(planned(SINGLE), 1)];
+    let (running, _) = support::start_recycled(plugins, 3).await.expect("it starts");
+    let single = sink(&running, "single").unwrap();
+    let mut workers = Vec::new();
+    for _ in 0..9 {
+        workers.push(ask(&single, json!("identify")).await.unwrap());
+    }
+    workers.dedup();
+    assert_eq!(workers.len(), 3, "{workers:?}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_calls_dropped_at_random_leave_the_worker_sound() {
+    let (running, single) = workers(2).await;
+    let first = ask(&single, json!("identify")).await.unwrap();
+    for round in 0..100_u64 {
+        let calls = (0..100_u64).map(|index| {
+            let single = Arc::clone(&single);
+            async move {
+                let call = single.deliver(delivery(json!({"wait": 0})));
+                // From "at once" to "long after the answer".
+                let patience = Duration::from_micros((round * 7919 + index * 104_729) % 3000);
+                let _ = tokio::time::timeout(patience, call).await;
+            }
+        });
+        futures_util::future::join_all(calls).await;
+    }
+    let pids = [first, ask(&single, json!("identify")).await.unwrap()];
+    let last = ask(&single, json!("identify")).await.unwrap();
+    assert!(!last.is_empty(), "{pids:?}");
+    assert!(!is_busy(&running), "a call was leaked");
+    running.stop().await;
+}
