@@ -9,7 +9,7 @@ use super::{blocking, templates};
 use crate::Taskkit;
 use crate::diagnostic::{did_you_mean, nearest};
 
-/// Writes a complete task from a template: program, schemas, metadata and tests.
+/// Writes a complete task from a template.
 #[command(name = "generate task")]
 pub(crate) struct GenerateTask {
     /// The folder to write; it must not exist or be empty.

@@ -14,12 +14,12 @@ use crate::cases::same_json;
 use crate::recording::{Recorded, Recording};
 use crate::report::failure::{describe, headline};
 use crate::report::style::{Style, printable};
-use crate::report::suite::output_text;
+use crate::report::text::output_text;
 use crate::report::{count, human, indent};
 use crate::run::{Finished, RunOptions, trace};
 use crate::task::Task;
 
-/// Runs a task again with a recording's input and responses, and compares what comes of it.
+/// Runs a task again from a recording and compares the outcome.
 #[command(name = "replay", needs = [JsRuntime])]
 pub(crate) struct Replay {
     /// The task's folder.
@@ -44,7 +44,7 @@ impl ShellCommand<Taskkit> for Replay {
             timeout: None,
         };
         let finished = plugin.runner(self.runtime).run(&task, options, trace).await?;
-        let style = Style::of_terminal(shell.interactive);
+        let style = Style::of(&shell);
         let difference = compare(&task, &recording, &finished, style);
         let shown = recording.folder.display();
         let took = human(finished.elapsed);

@@ -15,18 +15,13 @@ use super::{FAILED, blocking};
 use crate::Taskkit;
 use crate::cases::{self, Case};
 use crate::diagnostic::Diagnostic;
-use crate::report::junit;
 use crate::report::style::Style;
-use crate::report::suite::{
-    CaseReport, SuiteReport, TaskReport, Totals, Verdict, case_text, heading,
-};
+use crate::report::suite::{CaseReport, SuiteReport, TaskReport, Totals, Verdict};
+use crate::report::{json, junit, text};
 use crate::run::{RunOptions, Runner};
 use crate::task::{self, Task};
 
-/// Runs the test cases of a task, or of every task below a folder.
-///
-/// A case is an object in `tests/*.json`: `input`, and `expected` (compared exactly) or
-/// `should_fail`; `mocks` are what `fetch` answers, and any other request fails.
+/// Runs the test cases in `tests/*.json` of a task, or of every task below a folder.
 #[command(name = "test", needs = [JsRuntime])]
 pub(crate) struct Test {
     /// The task's folder, or one with tasks below it.
@@ -58,7 +53,7 @@ impl ShellCommand<Taskkit> for Test {
         if self.parallel == 0 {
             return Err(Error::invalid("--parallel is 0; at least one case runs at once"));
         }
-        let style = Style::of_terminal(shell.interactive);
+        let style = Style::of(&shell);
         if !self.watch {
             return Ok(exit_code(self.run_all(plugin, style).await?));
         }
@@ -138,7 +133,7 @@ impl Test {
             if self.json { Ok(()) } else { plugin.context.print(text) }
         };
         for loaded in &loaded {
-            print(heading(&loaded.folder, loaded.task.as_ref(), style))?;
+            print(text::heading(&loaded.folder, loaded.task.as_ref(), style))?;
             let mut reports = Vec::new();
             if let Ok(task) = &loaded.task {
                 if loaded.cases.is_empty() {
@@ -149,7 +144,7 @@ impl Test {
                         break;
                     };
                     let report = CaseReport { case: case.clone(), verdict };
-                    print(case_text(task, &report, style))?;
+                    print(text::case_text(task, &report, style))?;
                     reports.push(report);
                 }
             }
@@ -158,9 +153,9 @@ impl Test {
         }
         drop(verdicts);
         suite.elapsed = started.elapsed();
-        print(suite.summary(style))?;
+        print(text::summary(&suite, style))?;
         if self.json {
-            plugin.context.print(format!("{}\n", suite.to_json()))?;
+            plugin.context.print(format!("{}\n", json::document(&suite)))?;
         }
         if let Some(file) = &self.junit {
             write_junit(file, junit::document(&suite)?).await?;

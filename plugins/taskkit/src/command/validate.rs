@@ -16,7 +16,7 @@ use crate::report::count;
 use crate::report::style::{Style, printable};
 use crate::task::{self, SchemaDocument, Side, Task};
 
-/// Checks a task, or every task below a folder: metadata, schemas, program and test cases.
+/// Checks all files of a task, or of every task below a folder.
 #[command(name = "validate", needs = [JsRuntime])]
 pub(crate) struct Validate {
     /// The task's folder, or one with tasks below it.
@@ -58,7 +58,7 @@ impl ShellCommand<Taskkit> for Validate {
             task::all_below(&path)
         })
         .await?;
-        let style = Style::of_terminal(shell.interactive);
+        let style = Style::of(&shell);
         let mut all = Vec::new();
         for folder in folders {
             let checked = self.check(plugin, folder).await?;

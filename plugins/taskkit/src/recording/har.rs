@@ -1,415 +1,117 @@
-//! HTTP archives: HAR 1.2 (<http://www.softwareishard.com/blog/har-12-spec/>), written for browsers'
-//! tools and read from anywhere. Names beginning with `_` are ours, as the format allows.
+//! The shape of an HTTP archive: HAR 1.2 (<http://www.softwareishard.com/blog/har-12-spec/>). Names
+//! beginning with `_` are ours, as the format allows.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
-use ratchet_plugin_api::model::{FetchMock, FetchResponse, HttpExchange, MockReply};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use url::Url;
-
-/// Request headers whose values are secrets; a recording is passed around.
-const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "x-api-key"];
-
-/// What stands for a secret.
-const REDACTED: &str = "[redacted]";
-
-/// What the format wants where a size is not known.
-const UNKNOWN: i64 = -1;
+use serde_json::Value;
 
 /// A whole archive.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Har {
-    log: Log,
+pub(super) struct Har {
+    pub(super) log: Log,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Log {
-    version: String,
+pub(super) struct Log {
+    pub(super) version: String,
     #[serde(default)]
-    creator: Value,
-    entries: Vec<Entry>,
+    pub(super) creator: Value,
+    pub(super) entries: Vec<Entry>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+pub(super) struct Entry {
     #[serde(default)]
-    started_date_time: String,
+    pub(super) started_date_time: String,
     /// Milliseconds, as all times of the format.
     #[serde(default)]
-    time: f64,
-    request: Request,
-    response: Response,
+    pub(super) time: f64,
+    pub(super) request: Request,
+    pub(super) response: Response,
     #[serde(default)]
-    cache: Value,
+    pub(super) cache: Value,
     #[serde(default)]
-    timings: Value,
+    pub(super) timings: Value,
     /// Why there is no response.
     #[serde(rename = "_error", default, skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub(super) error: Option<String>,
     /// The URL that answered, if it is not the one asked.
     #[serde(rename = "_finalUrl", default, skip_serializing_if = "Option::is_none")]
-    final_url: Option<String>,
+    pub(super) final_url: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request {
-    method: String,
-    url: String,
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) url: String,
     #[serde(default)]
-    http_version: String,
+    pub(super) http_version: String,
     #[serde(default)]
-    cookies: Vec<Value>,
+    pub(super) cookies: Vec<Value>,
     #[serde(default)]
-    headers: Vec<Pair>,
+    pub(super) headers: Vec<Pair>,
     #[serde(default)]
-    query_string: Vec<Pair>,
+    pub(super) query_string: Vec<Pair>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    post_data: Option<PostData>,
+    pub(super) post_data: Option<PostData>,
     #[serde(default)]
-    headers_size: i64,
+    pub(super) headers_size: i64,
     #[serde(default)]
-    body_size: i64,
+    pub(super) body_size: i64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Response {
+pub(super) struct Response {
     /// 0 when there was none.
-    status: u16,
+    pub(super) status: u16,
     #[serde(default)]
-    status_text: String,
+    pub(super) status_text: String,
     #[serde(default)]
-    http_version: String,
+    pub(super) http_version: String,
     #[serde(default)]
-    cookies: Vec<Value>,
+    pub(super) cookies: Vec<Value>,
     #[serde(default)]
-    headers: Vec<Pair>,
+    pub(super) headers: Vec<Pair>,
     #[serde(default)]
-    content: Content,
+    pub(super) content: Content,
     #[serde(rename = "redirectURL", default)]
-    redirect_url: String,
+    pub(super) redirect_url: String,
     #[serde(default)]
-    headers_size: i64,
+    pub(super) headers_size: i64,
     #[serde(default)]
-    body_size: i64,
+    pub(super) body_size: i64,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Content {
+pub(super) struct Content {
     #[serde(default)]
-    size: i64,
+    pub(super) size: i64,
     #[serde(default)]
-    mime_type: String,
+    pub(super) mime_type: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    pub(super) text: Option<String>,
     /// `base64` where `text` is that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    encoding: Option<String>,
+    pub(super) encoding: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PostData {
+pub(super) struct PostData {
     #[serde(default)]
-    mime_type: String,
+    pub(super) mime_type: String,
     #[serde(default)]
-    text: String,
+    pub(super) text: String,
     #[serde(rename = "_encoding", default, skip_serializing_if = "Option::is_none")]
-    encoding: Option<String>,
+    pub(super) encoding: Option<String>,
 }
 
 /// A header or a parameter of a query.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Pair {
-    name: String,
-    value: String,
-}
-
-impl Har {
-    /// The archive of these exchanges.
-    pub(crate) fn of(exchanges: &[HttpExchange]) -> Self {
-        let creator = json!({"name": "Ratchet", "version": env!("CARGO_PKG_VERSION")});
-        let entries = exchanges.iter().map(Entry::of).collect();
-        Self { log: Log { version: "1.2".to_owned(), creator, entries } }
-    }
-
-    /// The recorded responses as answers for `fetch`, each given once, in the recorded order.
-    ///
-    /// # Errors
-    /// The entry whose body cannot be decoded.
-    pub(crate) fn mocks(self) -> Result<Vec<FetchMock>, String> {
-        let numbered = self.log.entries.into_iter().enumerate();
-        numbered
-            .map(|(index, entry)| {
-                entry.mock().map_err(|error| format!("entry {}: {error}", index + 1))
-            })
-            .collect()
-    }
-}
-
-impl Entry {
-    fn of(exchange: &HttpExchange) -> Self {
-        let milliseconds = exchange.elapsed_us as f64 / 1_000.0;
-        let asked = &exchange.request.url;
-        let answered = exchange.response.as_ref().map(|response| &response.url);
-        let final_url = answered.filter(|url| !url.is_empty() && *url != asked).cloned();
-        let error = match (&exchange.response, &exchange.error) {
-            (Some(_), _) => None,
-            (None, Some(error)) => Some(error.clone()),
-            (None, None) => Some("the request was given up".to_owned()),
-        };
-        Self {
-            started_date_time: exchange.started.to_string(),
-            time: milliseconds,
-            request: Request::of(exchange),
-            response: Response::of(exchange.response.as_ref()),
-            cache: json!({}),
-            timings: json!({"send": 0, "wait": milliseconds, "receive": 0}),
-            error,
-            final_url,
-        }
-    }
-
-    fn mock(self) -> Result<FetchMock, String> {
-        let Self { request, response, error, final_url, .. } = self;
-        let reply = match error {
-            Some(error) => MockReply::Failure(error),
-            None if response.status == 0 => {
-                MockReply::Failure("the recorded request has no response".to_owned())
-            }
-            None => MockReply::Response(response.read(&request.url, final_url)?),
-        };
-        Ok(FetchMock {
-            method: Some(request.method.to_ascii_uppercase()),
-            url: request.url,
-            request_body: None,
-            delay_ms: 0,
-            times: Some(1),
-            reply,
-        })
-    }
-}
-
-impl Request {
-    fn of(exchange: &HttpExchange) -> Self {
-        let request = &exchange.request;
-        let query = Url::parse(&request.url).ok();
-        let query = query.iter().flat_map(|url| url.query_pairs());
-        let headers = request.headers.iter().map(|(name, value)| {
-            let secret = SECRET_HEADERS.contains(&name.to_ascii_lowercase().as_str());
-            Pair { name: name.clone(), value: if secret { REDACTED.into() } else { value.clone() } }
-        });
-        let post_data = request.body.as_ref().map(|body| {
-            let (text, encoding) = text_of(body);
-            PostData { mime_type: content_type(&request.headers), text, encoding }
-        });
-        Self {
-            method: request.method.clone(),
-            url: request.url.clone(),
-            http_version: String::new(),
-            cookies: Vec::new(),
-            headers: headers.collect(),
-            query_string: query
-                .map(|(name, value)| Pair { name: name.into_owned(), value: value.into_owned() })
-                .collect(),
-            post_data,
-            headers_size: UNKNOWN,
-            body_size: size(request.body.as_ref()),
-        }
-    }
-}
-
-impl Response {
-    fn of(response: Option<&FetchResponse>) -> Self {
-        let headers = response.map(|response| response.headers.as_slice()).unwrap_or_default();
-        let header = |name: &str| {
-            headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, v)| v)
-        };
-        let body = response.map(|response| &response.body);
-        let (text, encoding) = body.map(text_of).unzip();
-        Self {
-            status: response.map_or(0, |response| response.status),
-            status_text: response.map(|r| r.status_text.clone()).unwrap_or_default(),
-            http_version: String::new(),
-            cookies: Vec::new(),
-            headers: headers
-                .iter()
-                .map(|(name, value)| Pair { name: name.clone(), value: value.clone() })
-                .collect(),
-            content: Content {
-                size: size(body),
-                mime_type: content_type(headers),
-                text,
-                encoding: encoding.flatten(),
-            },
-            redirect_url: header("location").cloned().unwrap_or_default(),
-            headers_size: UNKNOWN,
-            body_size: UNKNOWN,
-        }
-    }
-
-    fn read(self, asked: &str, final_url: Option<String>) -> Result<FetchResponse, String> {
-        let Content { text, encoding, .. } = self.content;
-        let text = text.unwrap_or_default();
-        let body = match encoding.as_deref() {
-            None | Some("") => text.into_bytes(),
-            Some("base64") => {
-                BASE64.decode(text).map_err(|error| format!("its body is not base64: {error}"))?
-            }
-            Some(other) => return Err(format!("its body has the unknown encoding `{other}`")),
-        };
-        Ok(FetchResponse {
-            status: self.status,
-            status_text: self.status_text,
-            redirected: final_url.is_some(),
-            url: final_url.unwrap_or_else(|| asked.to_owned()),
-            headers: self
-                .headers
-                .into_iter()
-                .map(|pair| (pair.name.to_ascii_lowercase(), pair.value))
-                .collect(),
-            body: Bytes::from(body),
-        })
-    }
-}
-
-/// A body as text, and the encoding where it is none.
-fn text_of(body: &Bytes) -> (String, Option<String>) {
-    match std::str::from_utf8(body) {
-        Ok(text) => (text.to_owned(), None),
-        Err(_) => (BASE64.encode(body), Some("base64".to_owned())),
-    }
-}
-
-fn size(body: Option<&Bytes>) -> i64 {
-    body.map_or(0, |body| i64::try_from(body.len()).unwrap_or(UNKNOWN))
-}
-
-fn content_type(headers: &[(String, String)]) -> String {
-    let found = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    found.map_or_else(|| "application/octet-stream".to_owned(), |(_, value)| value.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use ratchet_plugin_api::model::{FetchRequest, Redirect, Timestamp};
-
-    use super::*;
-
-    fn exchange(url: &str) -> HttpExchange {
-        HttpExchange {
-            started: Timestamp::from_microseconds(1_000_000),
-            elapsed_us: 12_500,
-            request: FetchRequest {
-                method: "POST".into(),
-                url: url.into(),
-                headers: vec![
-                    ("Content-Type".into(), "application/json".into()),
-                    ("Authorization".into(), "Bearer secret".into()),
-                ],
-                body: Some(Bytes::from_static(b"{}")),
-                redirect: Redirect::Follow,
-                timeout_ms: None,
-                max_body_bytes: None,
-            },
-            response: Some(FetchResponse {
-                status: 201,
-                status_text: "Created".into(),
-                url: url.into(),
-                redirected: false,
-                headers: vec![("content-type".into(), "text/plain".into())],
-                body: Bytes::from_static(b"hello"),
-            }),
-            error: None,
-            mocked: false,
-        }
-    }
-
-    fn round_trip(exchange: &HttpExchange) -> FetchMock {
-        let text = serde_json::to_string(&Har::of(std::slice::from_ref(exchange))).unwrap();
-        let har: Har = serde_json::from_str(&text).unwrap();
-        har.mocks().unwrap().remove(0)
-    }
-
-    #[test]
-    fn has_what_the_format_wants() {
-        let har =
-            serde_json::to_value(Har::of(&[exchange("https://a.test/p?q=a%20b&q=c")])).unwrap();
-        assert_eq!(har["log"]["version"], "1.2");
-        assert_eq!(har["log"]["creator"]["name"], "Ratchet");
-        let entry = &har["log"]["entries"][0];
-        assert_eq!(entry["startedDateTime"], "1970-01-01T00:00:01Z");
-        assert_eq!(entry["time"], 12.5);
-        assert_eq!(entry["timings"], json!({"send": 0, "wait": 12.5, "receive": 0}));
-        assert_eq!(entry["cache"], json!({}));
-        let request = &entry["request"];
-        assert_eq!(request["queryString"][0], json!({"name": "q", "value": "a b"}));
-        assert_eq!(request["postData"], json!({"mimeType": "application/json", "text": "{}"}));
-        assert_eq!(request["bodySize"], 2);
-        for (side, keys) in [
-            ("request", "method url httpVersion cookies headers queryString headersSize bodySize"),
-            (
-                "response",
-                "status statusText httpVersion cookies headers content redirectURL \
-                          headersSize bodySize",
-            ),
-        ] {
-            for key in keys.split_whitespace() {
-                assert!(entry[side].get(key).is_some(), "{side} has no {key}");
-            }
-        }
-        assert_eq!(entry["response"]["content"]["text"], "hello");
-    }
-
-    #[test]
-    fn keeps_secrets_out() {
-        let text = serde_json::to_string(&Har::of(&[exchange("https://a.test/")])).unwrap();
-        assert!(!text.contains("Bearer secret") && text.contains(REDACTED), "{text}");
-    }
-
-    #[test]
-    fn a_response_survives_the_round_trip() {
-        let exchange = exchange("https://a.test/");
-        let mock = round_trip(&exchange);
-        assert_eq!((mock.method.as_deref(), mock.times), (Some("POST"), Some(1)));
-        assert_eq!(mock.url, "https://a.test/");
-        assert_eq!(mock.reply, MockReply::Response(exchange.response.unwrap()));
-    }
-
-    #[test]
-    fn bytes_and_redirects_survive_the_round_trip() {
-        let mut exchange = exchange("https://a.test/");
-        let response = exchange.response.as_mut().unwrap();
-        response.body = Bytes::from_static(&[0xff, 0x00, 0xfe]);
-        response.url = "https://b.test/".into();
-        response.redirected = true;
-        let mock = round_trip(&exchange);
-        assert_eq!(mock.url, "https://a.test/");
-        assert_eq!(mock.reply, MockReply::Response(exchange.response.unwrap()));
-    }
-
-    #[test]
-    fn a_failure_survives_the_round_trip() {
-        let mut exchange = exchange("https://a.test/");
-        exchange.response = None;
-        exchange.error = Some("connection refused".into());
-        assert_eq!(round_trip(&exchange).reply, MockReply::Failure("connection refused".into()));
-    }
-
-    #[test]
-    fn reads_what_other_tools_write() {
-        let har: Har = serde_json::from_value(json!({"log": {"version": "1.2", "entries": [{
-            "request": {"method": "get", "url": "https://a.test/"},
-            "response": {"status": 200, "content": {"text": "aGk=", "encoding": "base64"}},
-        }]}}))
-        .unwrap();
-        let mock = har.mocks().unwrap().remove(0);
-        assert_eq!(mock.method.as_deref(), Some("GET"));
-        assert!(matches!(mock.reply, MockReply::Response(response) if response.body == "hi"));
-    }
+pub(super) struct Pair {
+    pub(super) name: String,
+    pub(super) value: String,
 }

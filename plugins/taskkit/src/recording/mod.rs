@@ -1,6 +1,7 @@
 //! Recordings: a folder for each run with its input, its output, its requests and its log.
 
-pub(crate) mod har;
+mod archive;
+mod har;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,8 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 use ratchet_plugin_api::{Code, Error, Result};
 
 use super::style::Style;
-use super::suite::{CaseReport, SuiteReport, TaskReport, Verdict, mismatch_text};
+use super::suite::{CaseReport, SuiteReport, TaskReport, Verdict};
+use super::text::mismatch_text;
 use crate::cases::Mismatch;
 use crate::task::Task;
 

@@ -2,9 +2,11 @@
 
 pub(crate) mod diff;
 pub(crate) mod failure;
+pub(crate) mod json;
 pub(crate) mod junit;
 pub(crate) mod style;
 pub(crate) mod suite;
+pub(crate) mod text;
 
 use std::time::Duration;
 

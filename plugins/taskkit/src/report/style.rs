@@ -1,5 +1,7 @@
 //! Colours, where they are wanted.
 
+use ratchet_plugin_api::shell::Shell;
+
 /// Paints text for a terminal, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
@@ -10,10 +12,16 @@ impl Style {
     /// No colours.
     pub(crate) const PLAIN: Style = Style { colour: false };
 
-    /// Colours on a terminal, unless `NO_COLOR` asks for none (<https://no-color.org>).
-    pub(crate) fn of_terminal(interactive: bool) -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colour: interactive && !refused }
+    /// What `--color` says, else colours on a terminal unless `NO_COLOR` asks for none
+    /// (<https://no-color.org>).
+    pub(crate) fn of(shell: &Shell) -> Self {
+        let refused = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colour = match shell.global("color").as_deref() {
+            Some("always") => true,
+            Some("never") => false,
+            _ => shell.interactive && !refused(),
+        };
+        Self { colour }
     }
 
     pub(crate) fn good(self, text: &str) -> String {
