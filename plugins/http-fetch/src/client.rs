@@ -11,6 +11,9 @@ use crate::egress::Policy;
 use crate::resolver::{Lookup, PolicyResolver};
 use crate::tls;
 
+/// Seconds beyond which a duration is as good as for ever; a clock cannot add much more.
+const FOREVER: u64 = 100 * 365 * 24 * 3600;
+
 /// Everything a request needs. Making one costs next to nothing: connections, certificates and
 /// threads come with the first request.
 pub(crate) struct Client {
@@ -55,7 +58,7 @@ impl Client {
 
     /// The time a request gets that asks for this many milliseconds.
     pub(crate) fn timeout(&self, asked_ms: Option<u64>) -> Duration {
-        let configured = Duration::from_secs(self.config.timeout);
+        let configured = seconds(self.config.timeout);
         asked_ms.map_or(configured, |asked| configured.min(Duration::from_millis(asked)))
     }
 
@@ -93,9 +96,9 @@ impl Client {
             .user_agent(self.user_agent.clone())
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .connect_timeout(Duration::from_secs(pool.connection_timeout))
+            .connect_timeout(seconds(pool.connection_timeout))
             .pool_max_idle_per_host(pool.max_idle_per_host)
-            .pool_idle_timeout(Duration::from_secs(pool.idle_timeout))
+            .pool_idle_timeout(seconds(pool.idle_timeout))
             .tls_backend_preconfigured(self.trusted.client_config()?)
             .dns_resolver(resolver)
             // Or the environment's proxies would be used.
@@ -108,6 +111,10 @@ impl Client {
             Error::wrap(Code::Internal, "the HTTP client could not be made", &error)
         })
     }
+}
+
+fn seconds(configured: u64) -> Duration {
+    Duration::from_secs(configured.min(FOREVER))
 }
 
 fn proxy(url: &str) -> Result<reqwest::Proxy> {

@@ -110,6 +110,22 @@ async fn the_configured_timeout_holds_whatever_a_task_asks_for() {
 }
 
 #[tokio::test]
+async fn durations_beyond_any_clock_mean_for_ever() {
+    let server = HttpServer::start(|_| async { Reply::ok("hello") }).await;
+    let fetcher = fetcher(|config| {
+        config.http.timeout = u64::MAX;
+        config.http.connection_pool.connection_timeout = u64::MAX;
+        config.http.connection_pool.idle_timeout = u64::MAX;
+    });
+    for timeout_ms in [None, Some(u64::MAX)] {
+        let mut request = get(server.url("/"));
+        request.timeout_ms = timeout_ms;
+        assert_eq!(fetcher.fetch(request).await.unwrap().status, 200);
+    }
+    assert_eq!(server.counts().now().connections, 1);
+}
+
+#[tokio::test]
 async fn one_timeout_covers_all_redirects_together() {
     // Each hop is quick; all of them together never end.
     let server = HttpServer::start(|_| async {
