@@ -65,11 +65,13 @@ impl Running {
         settings: &Settings,
         outlets: Outlets,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let mut files = Vec::new();
+        let mut files = BTreeMap::new();
         let mut refusals = Vec::new();
         for plugin in &plan.plugins {
             match trust::open(plugin, settings) {
-                Ok(file) => files.push(file),
+                Ok(file) => {
+                    files.insert(plugin.manifest.id.as_str(), file);
+                }
                 Err(refusal) => refusals.push(refusal),
             }
         }
@@ -94,10 +96,10 @@ impl Running {
             stopping,
             stop_timeout: settings.lifecycle.stop_timeout(),
         };
-        let mut files = files.into_iter();
         for level in plan.levels() {
-            let starting = level.into_iter().zip(files.by_ref()).map(|(plugin, file)| {
-                start_one(plugin, file, settings, &running.around, &outlets.program)
+            let starting = level.into_iter().filter_map(|plugin| {
+                let file = files.remove(plugin.manifest.id.as_str())?;
+                Some(start_one(plugin, file, settings, &running.around, &outlets.program))
             });
             let mut failures = Vec::new();
             for started in join_all(starting).await {

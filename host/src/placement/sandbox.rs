@@ -69,9 +69,10 @@ pub(super) fn close_inherited(socket: &UnixStream) -> Result<()> {
 /// # Errors
 /// `Unavailable` under [`Sandbox::Required`] when the kernel lacks something.
 pub(super) fn enter(mode: Sandbox, memory_bytes: u64) -> Result<Enforced> {
-    limit_resources(memory_bytes)?;
+    limit(&[(Resource::Core, 0), (Resource::Data, memory_bytes)])?;
     let mut missing = Vec::new();
     if mode != Sandbox::Off {
+        limit(&[(Resource::Fsize, 0), (Resource::Nofile, DESCRIPTORS_MAX)])?;
         rustix::thread::set_no_new_privs(true).map_err(std::io::Error::from)?;
         if !restrict_files_and_ports() {
             missing.push("landlock");
@@ -94,14 +95,8 @@ pub(super) fn enter(mode: Sandbox, memory_bytes: u64) -> Result<Enforced> {
     Ok(Enforced { missing })
 }
 
-fn limit_resources(memory_bytes: u64) -> Result<()> {
-    let limits = [
-        (Resource::Core, 0),
-        (Resource::Fsize, 0),
-        (Resource::Nofile, DESCRIPTORS_MAX),
-        (Resource::Data, memory_bytes),
-    ];
-    for (resource, most) in limits {
+fn limit(limits: &[(Resource, u64)]) -> Result<()> {
+    for &(resource, most) in limits {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         rustix::process::setrlimit(resource, limit).map_err(std::io::Error::from)?;
     }
@@ -154,12 +149,8 @@ fn restrict_system_calls() -> std::result::Result<(), seccompiler::Error> {
     rules.insert(libc::SYS_clone, vec![only_threads()?]);
     let own_process = u64::from(std::process::id());
     for number in [libc::SYS_kill, libc::SYS_tgkill] {
-        let to_itself = SeccompCondition::new(
-            0,
-            SeccompCmpArgLen::Dword,
-            SeccompCmpOp::Eq,
-            own_process,
-        )?;
+        let to_itself =
+            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, own_process)?;
         rules.insert(number, vec![SeccompRule::new(vec![to_itself])?]);
     }
     let filter = SeccompFilter::new(
@@ -176,11 +167,7 @@ fn restrict_system_calls() -> std::result::Result<(), seccompiler::Error> {
 
 fn only_threads() -> std::result::Result<SeccompRule, seccompiler::Error> {
     let flag = libc::CLONE_THREAD as u64;
-    let thread = SeccompCondition::new(
-        0,
-        SeccompCmpArgLen::Qword,
-        SeccompCmpOp::MaskedEq(flag),
-        flag,
-    )?;
+    let thread =
+        SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)?;
     Ok(SeccompRule::new(vec![thread])?)
 }
