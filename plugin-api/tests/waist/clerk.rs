@@ -56,6 +56,8 @@ pub(crate) trait Clerk {
 pub(crate) struct BusyClerk {
     pub(crate) live: Live,
     pub(crate) produced: Live,
+    /// Calls and streams that were begun and dropped before they ended.
+    pub(crate) cancelled: Live,
 }
 
 #[service]
@@ -88,6 +90,7 @@ impl Clerk for BusyClerk {
     }
 
     async fn wait(&self, kind: u8) -> Result<u8> {
+        let unfinished = Unfinished(Some(self.cancelled.clone()));
         let _live = self.live.guard();
         match kind % 6 {
             0 => tokio::task::yield_now().await,
@@ -114,6 +117,7 @@ impl Clerk for BusyClerk {
                 }
             }
         }
+        unfinished.finish();
         Ok(kind)
     }
 
@@ -164,9 +168,9 @@ impl Clerk for BusyClerk {
 
     async fn count_and_hang(&self, to: u64) -> Result<Stream<u64>> {
         let (sender, stream) = Stream::channel(1);
-        let live = self.live.guard();
+        let (live, unfinished) = (self.live.guard(), Unfinished(Some(self.cancelled.clone())));
         tokio::spawn(async move {
-            let _live = live;
+            let (_live, _unfinished) = (live, unfinished);
             for number in 0..to {
                 if sender.send(Ok(number)).await.is_err() {
                     return;
@@ -194,6 +198,23 @@ impl Drop for Bomb {
         match self {
             Bomb::Text => panic!("a destructor"),
             Bomb::Nested => std::panic::panic_any(Bomb::Text),
+        }
+    }
+}
+
+/// Counts as cancelled when it is dropped before it is finished.
+struct Unfinished(Option<Live>);
+
+impl Unfinished {
+    fn finish(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(cancelled) = &self.0 {
+            cancelled.add(1);
         }
     }
 }
