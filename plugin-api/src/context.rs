@@ -113,6 +113,12 @@ impl Context {
         self.host.print(text.as_ref())
     }
 
+    /// The host, for the rehearsal of growth.
+    #[cfg(feature = "next-minor")]
+    pub fn host(&self) -> &HostHandle {
+        &self.host
+    }
+
     /// Asks the host about itself, such as `plugins`; the answer is JSON.
     ///
     /// # Errors

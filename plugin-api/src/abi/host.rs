@@ -10,6 +10,7 @@ use abi_stable::StableAbi;
 use async_ffi::FfiFuture;
 
 use super::future::{Imported, export};
+use super::growth::{growing, rehearsed};
 use super::service::{ServiceBox, ServiceHandle};
 use super::{Reply, guarded, reply, unreply};
 use crate::guard::{BoxFuture, Executor};
@@ -137,25 +138,27 @@ pub struct RawRecord {
     execution_low: u64,
 }
 
-#[sabi_trait]
-pub trait HostObject: Send + Sync {
-    fn bind(&self, service: RStr<'_>, major: u16, instance: RStr<'_>) -> Reply<RawBinding>;
-    fn bind_all(&self, service: RStr<'_>, major: u16) -> RVec<RawBinding>;
-    fn provide(
-        &self,
-        service: RStr<'_>,
-        major: u16,
-        instance: RStr<'_>,
-        handle: ServiceBox,
-    ) -> Reply<u64>;
-    fn withdraw(&self, registration: u64);
-    fn changed(&self, seen: u64) -> FfiFuture<Reply<u64>>;
-    fn stopping(&self) -> FfiFuture<Reply<()>>;
-    fn print(&self, text: RVec<u8>) -> Reply<()>;
-    fn log(&self, record: RawRecord);
-    fn log_gate(&self) -> &'static AtomicU8;
-    #[sabi(last_prefix_field)]
-    fn query(&self, what: RStr<'_>, arguments: RStr<'_>) -> Reply<RString>;
+growing! {
+    #[sabi_trait]
+    pub trait HostObject: Send + Sync {
+        fn bind(&self, service: RStr<'_>, major: u16, instance: RStr<'_>) -> Reply<RawBinding>;
+        fn bind_all(&self, service: RStr<'_>, major: u16) -> RVec<RawBinding>;
+        fn provide(
+            &self,
+            service: RStr<'_>,
+            major: u16,
+            instance: RStr<'_>,
+            handle: ServiceBox,
+        ) -> Reply<u64>;
+        fn withdraw(&self, registration: u64);
+        fn changed(&self, seen: u64) -> FfiFuture<Reply<u64>>;
+        fn stopping(&self) -> FfiFuture<Reply<()>>;
+        fn print(&self, text: RVec<u8>) -> Reply<()>;
+        fn log(&self, record: RawRecord);
+        fn log_gate(&self) -> &'static AtomicU8;
+        #[sabi(last_prefix_field)]
+        fn query(&self, what: RStr<'_>, arguments: RStr<'_>) -> Reply<RString>;
+    }
 }
 
 pub type HostBox = RArc<HostObject_TO<'static, RBox<()>>>;
@@ -282,6 +285,8 @@ impl HostObject for Exported {
     fn query(&self, what: RStr<'_>, arguments: RStr<'_>) -> Reply<RString> {
         reply(guarded("query", || self.host.query(what.as_str(), arguments.as_str())))
     }
+
+    rehearsed! {}
 }
 
 impl From<Binding> for RawBinding {

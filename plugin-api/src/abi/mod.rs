@@ -8,12 +8,17 @@
 //! Rules (the layout check and the golden-artifact test enforce them): a struct passed by value
 //! never changes; a trait grows only at its end, by methods with default bodies; everything that
 //! may grow in another way travels as encoded bytes.
+//!
+//! The feature `next-minor` rehearses growth: it adds a method to every trait and a field to the
+//! root module, for tests in which both versions meet. It is never enabled in a build that is
+//! shipped.
 
 // `sabi_trait` expands to unsafe code; what is written here by hand is marked one by one.
 #![allow(unsafe_code, missing_docs, unreachable_pub, non_local_definitions)]
 
 mod frame;
 mod future;
+mod growth;
 mod host;
 mod module;
 mod service;

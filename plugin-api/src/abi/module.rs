@@ -16,6 +16,7 @@ use async_ffi::FfiFuture;
 
 use super::frame::CallFrame;
 use super::future::{Imported, export as export_future};
+use super::growth::{growing, rehearsed};
 use super::host::{HostBox, HostHandle};
 use super::{Reply, guarded, reply, unreply};
 use crate::Result;
@@ -31,12 +32,14 @@ pub trait RawPlugin: Send + Sync + 'static {
     fn stop(&self, call: Call) -> BoxFuture<Result<()>>;
 }
 
-#[sabi_trait]
-pub trait PluginObject: Send + Sync {
-    fn start(&self, config: RString) -> FfiFuture<Reply<()>>;
+growing! {
+    #[sabi_trait]
+    pub trait PluginObject: Send + Sync {
+        fn start(&self, config: RString) -> FfiFuture<Reply<()>>;
 
-    #[sabi(last_prefix_field)]
-    fn stop(&self, frame: CallFrame) -> FfiFuture<Reply<()>>;
+        #[sabi(last_prefix_field)]
+        fn stop(&self, frame: CallFrame) -> FfiFuture<Reply<()>>;
+    }
 }
 
 pub type PluginBox = PluginObject_TO<'static, RBox<()>>;
@@ -49,6 +52,9 @@ pub type PluginBox = PluginObject_TO<'static, RBox<()>>;
 pub struct PluginModule {
     #[sabi(last_prefix_field)]
     create: extern "C" fn(host: HostBox) -> Reply<PluginBox>,
+    #[cfg(feature = "next-minor")]
+    #[sabi(missing_field(option))]
+    pub(super) rehearsal: extern "C" fn(what: RString) -> Reply<RString>,
 }
 
 impl RootModule for PluginModuleRef {
@@ -70,7 +76,7 @@ impl PluginModuleRef {
 
 /// A plugin that was made. Dropping the last clone unmakes it; its code stays in memory.
 #[derive(Clone)]
-pub struct PluginHandle(Arc<PluginBox>);
+pub struct PluginHandle(pub(super) Arc<PluginBox>);
 
 impl PluginHandle {
     /// Brings it up.
@@ -133,6 +139,8 @@ impl PluginObject for Exported {
     fn stop(&self, frame: CallFrame) -> FfiFuture<Reply<()>> {
         self.begin("stopping the plugin", |plugin| plugin.stop(frame.into()))
     }
+
+    rehearsed! {}
 }
 
 impl Drop for Exported {
@@ -152,7 +160,14 @@ fn create_with(plugin: Arc<dyn RawPlugin>, executor: Executor) -> PluginBox {
 }
 
 extern "C" fn construct<M: Make>() -> RootModuleResult {
-    __call_root_module_loader(|| PluginModule { create: create::<M> }.leak_into_prefix())
+    __call_root_module_loader(|| {
+        let module = PluginModule {
+            create: create::<M>,
+            #[cfg(feature = "next-minor")]
+            rehearsal: super::growth::rehearsal,
+        };
+        module.leak_into_prefix()
+    })
 }
 
 /// The value of a plugin's one exported symbol.

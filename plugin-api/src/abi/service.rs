@@ -9,6 +9,7 @@ use async_ffi::FfiFuture;
 
 use super::frame::CallFrame;
 use super::future::{Imported, export};
+use super::growth::{growing, rehearsed};
 use super::stream::{BatchStreamBox, RawStream};
 use super::{Reply, unreply};
 use crate::Result;
@@ -33,25 +34,27 @@ pub trait RawService: Send + Sync + 'static {
     fn describe(&self) -> String;
 }
 
-#[sabi_trait]
-pub trait ServiceObject: Send + Sync {
-    fn call(
-        &self,
-        method: RStr<'_>,
-        frame: CallFrame,
-        arguments: RVec<u8>,
-    ) -> FfiFuture<Reply<RVec<u8>>>;
+growing! {
+    #[sabi_trait]
+    pub trait ServiceObject: Send + Sync {
+        fn call(
+            &self,
+            method: RStr<'_>,
+            frame: CallFrame,
+            arguments: RVec<u8>,
+        ) -> FfiFuture<Reply<RVec<u8>>>;
 
-    fn open(
-        &self,
-        method: RStr<'_>,
-        frame: CallFrame,
-        arguments: RVec<u8>,
-        input: ROption<BatchStreamBox>,
-    ) -> FfiFuture<Reply<BatchStreamBox>>;
+        fn open(
+            &self,
+            method: RStr<'_>,
+            frame: CallFrame,
+            arguments: RVec<u8>,
+            input: ROption<BatchStreamBox>,
+        ) -> FfiFuture<Reply<BatchStreamBox>>;
 
-    #[sabi(last_prefix_field)]
-    fn describe(&self) -> RVec<u8>;
+        #[sabi(last_prefix_field)]
+        fn describe(&self) -> RVec<u8>;
+    }
 }
 
 pub type ServiceBox = RArc<ServiceObject_TO<'static, RBox<()>>>;
@@ -154,6 +157,8 @@ impl ServiceObject for Exported {
         });
         described.unwrap_or_else(|_| "{}".to_owned()).into_bytes().into()
     }
+
+    rehearsed! {}
 }
 
 impl Drop for Exported {

@@ -15,6 +15,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Mutex;
 
 use super::future::{Imported, export};
+use super::growth::{growing, rehearsed};
 use super::{Reply, unreply};
 use crate::guard::Executor;
 use crate::{Error, Result};
@@ -30,11 +31,13 @@ pub struct Batch {
     end: bool,
 }
 
-#[sabi_trait]
-pub trait BatchStream: Send + Sync {
-    /// Waits for at least one item, then takes what is ready, up to `most`. One call at a time.
-    #[sabi(last_prefix_field)]
-    fn next(&self, most: u32) -> FfiFuture<Reply<Batch>>;
+growing! {
+    #[sabi_trait]
+    pub trait BatchStream: Send + Sync {
+        /// Waits for at least one item, then takes what is ready, up to `most`. One call at a time.
+        #[sabi(last_prefix_field)]
+        fn next(&self, most: u32) -> FfiFuture<Reply<Batch>>;
+    }
 }
 
 pub type BatchStreamBox = BatchStream_TO<'static, RBox<()>>;
@@ -102,6 +105,15 @@ impl RawStream {
                 Some(ready) => next = ready,
                 None => return Ok((items, false)),
             }
+        }
+    }
+
+    #[cfg(feature = "next-minor")]
+    pub(super) fn boxed(&self) -> Option<&BatchStreamBox> {
+        match &self.kind {
+            Kind::Remote(remote) => Some(&remote.stream),
+            Kind::Hosted(stream) => Some(stream),
+            Kind::Local(_) => None,
         }
     }
 
@@ -211,6 +223,8 @@ impl BatchStream for Hosted {
             }),
         )
     }
+
+    rehearsed! {}
 }
 
 impl Drop for Hosted {
