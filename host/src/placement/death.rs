@@ -37,8 +37,8 @@ pub(super) fn explain(status: Option<ExitStatus>, last_words: &[String]) -> Erro
             (None, None) => "ended".to_owned(),
         },
     };
-    let mut error = Error::unavailable(format!("the worker process {how}"))
-        .with_reason("run.worker_lost");
+    let mut error =
+        Error::unavailable(format!("the worker process {how}")).with_reason("run.worker_lost");
     let telling = last_words.iter().rev().find(|line| line.contains(PANIC));
     let last = last_words.iter().rev().find(|line| !line.trim().is_empty());
     if let Some(line) = telling.or(last) {

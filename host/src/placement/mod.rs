@@ -7,6 +7,7 @@
 
 mod death;
 mod frame;
+mod lease;
 mod peer;
 mod pool;
 mod sandbox;

@@ -432,9 +432,7 @@ async fn pull(stream: Option<ServedStream>, most: usize) -> Result<(Vec<Bytes>, 
 pub(super) fn flatten(
     batches: impl Stream<Item = Result<Vec<Bytes>>> + Send + 'static,
 ) -> impl Stream<Item = Result<Vec<u8>>> + Send + 'static {
-    batches
-        .map_ok(|items| stream::iter(items).map(|item| Ok(Vec::from(item))))
-        .try_flatten()
+    batches.map_ok(|items| stream::iter(items).map(|item| Ok(Vec::from(item)))).try_flatten()
 }
 
 fn lost() -> Error {

@@ -5,19 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::stream;
-use ratchet_plugin_api::abi::{RawService, RawStream, ServiceHandle};
+use ratchet_plugin_api::abi::ServiceHandle;
 use ratchet_plugin_api::manifest::Manifest;
-use ratchet_plugin_api::{BoxFuture, Call, Code, Error, Executor, Result};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use ratchet_plugin_api::{Call, Code, Error, Executor, Result};
+use tokio::sync::Semaphore;
 
-use super::{WorkerSetup, major_of};
-use super::peer::{Answer, Request, Targets, flatten};
+use super::lease::{Lease, PooledService};
+use super::peer::Targets;
 use super::worker::{Voice, Worker};
+use super::{WorkerSetup, major_of};
 use crate::view::LogSink;
-
-/// How long a worker may take to end a call that was given up or is out of time.
-const GRACE: Duration = Duration::from_millis(100);
 
 /// The first pause before a worker that failed to start is tried again; it doubles each time.
 const RESTART_PAUSE: Duration = Duration::from_millis(50);
@@ -114,7 +111,7 @@ impl Pool {
     /// The service that the workers offer as their `target`-th.
     pub fn service(&self, target: u32) -> ServiceHandle {
         let runtime = tokio::runtime::Handle::current();
-        let service = PooledService { pool: self.clone(), target };
+        let service = PooledService::new(self.clone(), target);
         ServiceHandle::new(Arc::new(service), Executor::inline(runtime))
     }
 
@@ -128,6 +125,11 @@ impl Pool {
             Some(worker) => worker.ready().await,
             None => Ok(()),
         }
+    }
+
+    /// The plugin whose replicas these are.
+    pub(super) fn plugin(&self) -> &str {
+        &self.shared.options.setup.plugin
     }
 
     /// Process ids, resident bytes and answered calls of the workers that live.
@@ -171,7 +173,8 @@ impl Pool {
         let mut setup = shared.options.setup.clone();
         setup.worker = shared.next_number.fetch_add(1, Ordering::Relaxed);
         let voice = Voice { log: Arc::clone(&shared.log), print: crate::stdio::print };
-        let worker = Worker::spawn(&shared.options.program, setup, Arc::clone(&shared.targets), voice)?;
+        let worker =
+            Worker::spawn(&shared.options.program, setup, Arc::clone(&shared.targets), voice)?;
         let (pool, watched) = (self.clone(), Arc::clone(&worker));
         tokio::spawn(async move { pool.watch(&watched).await });
         Ok(worker)
@@ -208,7 +211,7 @@ impl Pool {
     }
 
     /// Waits for a worker that can take a call, within the call's time.
-    async fn lease(&self, call: &Call) -> Result<Lease> {
+    pub(super) async fn lease(&self, call: &Call) -> Result<Lease> {
         let waiting = Arc::clone(&self.shared.capacity).acquire_owned();
         let permit = match call.remaining() {
             None => waiting.await,
@@ -219,8 +222,8 @@ impl Pool {
         };
         let permit = permit.map_err(|_| Error::new(Code::Gone, "the workers were stopped"))?;
         let worker = self.pick()?;
-        let lease = Lease { pool: self.clone(), worker, _permit: permit };
-        lease.worker.ready().await?;
+        let lease = Lease::new(self.clone(), worker, permit);
+        lease.ready().await?;
         Ok(lease)
     }
 
@@ -263,7 +266,7 @@ impl Pool {
     }
 
     /// Counts a finished call, and replaces the worker if it has done its share.
-    fn finished(&self, worker: &Arc<Worker>) {
+    pub(super) fn finished(&self, worker: &Arc<Worker>) {
         worker.in_flight.fetch_sub(1, Ordering::Relaxed);
         let answered = worker.answered.fetch_add(1, Ordering::Relaxed) + 1;
         let options = &self.shared.options;
@@ -295,187 +298,6 @@ impl Pool {
                 Ok(replacement) => workers.push(replacement),
                 Err(error) => tracing::error!(%error, "a worker could not be replaced"),
             }
-        }
-    }
-}
-
-/// The right to make one call of one worker.
-struct Lease {
-    pool: Pool,
-    worker: Arc<Worker>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Lease {
-    /// The error to give instead of `error`: why the worker ended, if it has.
-    async fn explain(&self, error: Error) -> Error {
-        if error.reason.as_deref() == Some("worker.lost") {
-            return self.worker.death().await;
-        }
-        error
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.pool.finished(&self.worker);
-    }
-}
-
-/// A call under way. However it is left, its worker is free again or dead afterwards.
-struct InFlight {
-    lease: Option<Lease>,
-    request: Option<Request>,
-}
-
-impl InFlight {
-    async fn answer(mut self, call: &Call) -> Result<(Answer, Lease)> {
-        let Some(lease) = &self.lease else {
-            return Err(Error::internal("a call was answered twice"));
-        };
-        let Some(request) = &mut self.request else {
-            return Err(Error::internal("a call was answered twice"));
-        };
-        let result = match call.remaining() {
-            None => request.wait().await,
-            Some(left) => match tokio::time::timeout(left + GRACE, request.wait()).await {
-                Ok(result) => result,
-                Err(_) => {
-                    lease.worker.kill(out_of_time());
-                    Err(lease.worker.death().await)
-                }
-            },
-        };
-        // Answered, so there is nothing left to give up.
-        self.request = None;
-        let result = match result {
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(lease.explain(error).await),
-        };
-        match (result, self.lease.take()) {
-            (Ok(answer), Some(lease)) => Ok((answer, lease)),
-            (Ok(_), None) => Err(Error::internal("a call lost its worker")),
-            (Err(error), _) => Err(error),
-        }
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if let (Some(lease), Some(request)) = (self.lease.take(), self.request.take()) {
-            tokio::spawn(give_up(lease, request));
-        }
-    }
-}
-
-/// Tells the worker to give a call up, and ends it if it cannot.
-async fn give_up(lease: Lease, mut request: Request) {
-    request.cancel();
-    if tokio::time::timeout(GRACE, request.wait()).await.is_err() {
-        lease.worker.kill(
-            Error::new(Code::Cancelled, "the caller gave the call up").with_reason("run.cancelled"),
-        );
-        lease.worker.death().await;
-    }
-}
-
-fn out_of_time() -> Error {
-    Error::new(Code::Timeout, "the call took longer than it may, and its worker was ended")
-        .with_reason("limit.time")
-}
-
-struct PooledService {
-    pool: Pool,
-    target: u32,
-}
-
-impl RawService for PooledService {
-    fn call(&self, method: &str, call: Call, arguments: Vec<u8>) -> BoxFuture<Result<Vec<u8>>> {
-        let (pool, target, method) = (self.pool.clone(), self.target, method.to_owned());
-        Box::pin(async move {
-            let lease = pool.lease(&call).await?;
-            let request = lease.worker.peer.call(target, &method, call.clone(), arguments);
-            let in_flight = InFlight { lease: Some(lease), request: Some(request) };
-            match in_flight.answer(&call).await? {
-                (Answer::Value(bytes), _lease) => Ok(bytes.into()),
-                _ => Err(Error::internal("another kind of answer came")),
-            }
-        })
-    }
-
-    fn open(
-        &self,
-        method: &str,
-        call: Call,
-        arguments: Vec<u8>,
-        input: Option<RawStream>,
-    ) -> BoxFuture<Result<RawStream>> {
-        let (pool, target, method) = (self.pool.clone(), self.target, method.to_owned());
-        Box::pin(async move {
-            let lease = pool.lease(&call).await?;
-            let request = lease.worker.peer.open(target, &method, call.clone(), arguments, input);
-            let in_flight = InFlight { lease: Some(lease), request: Some(request) };
-            match in_flight.answer(&call).await? {
-                (Answer::Stream(number), lease) => {
-                    Ok(PooledStream { lease: Some(lease), number, call }.into_raw())
-                }
-                _ => Err(Error::internal("another kind of answer came")),
-            }
-        })
-    }
-
-    fn describe(&self) -> String {
-        let workers = self.pool.report();
-        let methods: [(); 0] = [];
-        let service = &self.pool.shared.options.setup.plugin;
-        serde_json::json!({"service": service, "methods": methods, "workers": workers}).to_string()
-    }
-}
-
-/// A stream of a worker. The worker is busy until it has ended or been closed.
-struct PooledStream {
-    lease: Option<Lease>,
-    number: u64,
-    call: Call,
-}
-
-impl PooledStream {
-    fn into_raw(self) -> RawStream {
-        let batches = stream::try_unfold(Some(self), |stream| async move {
-            let Some(mut stream) = stream else { return Ok(None) };
-            let (items, last) = stream.next().await?;
-            if last {
-                // It has ended by itself, so there is nothing to close.
-                stream.lease = None;
-                return Ok(Some((items, None)));
-            }
-            Ok(Some((items, Some(stream))))
-        });
-        RawStream::local(flatten(batches))
-    }
-
-    async fn next(&mut self) -> Result<(Vec<bytes::Bytes>, bool)> {
-        let Some(lease) = &self.lease else { return Ok((Vec::new(), true)) };
-        let pulled = lease.worker.peer.next_batch(self.number);
-        let result = match self.call.remaining() {
-            None => pulled.await,
-            Some(left) => match tokio::time::timeout(left, pulled).await {
-                Ok(result) => result,
-                Err(_) => Err(out_of_time()),
-            },
-        };
-        match result {
-            Ok(batch) => Ok(batch),
-            Err(error) => Err(lease.explain(error).await),
-        }
-    }
-}
-
-impl Drop for PooledStream {
-    fn drop(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            let request = lease.worker.peer.close_stream(self.number);
-            tokio::spawn(give_up(lease, request));
         }
     }
 }

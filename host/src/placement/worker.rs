@@ -14,10 +14,10 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
 
+use super::WorkerSetup;
 use super::death;
 use super::frame::Frame;
 use super::peer::{Peer, Targets};
-use super::WorkerSetup;
 use crate::view::LogSink;
 
 /// How often a worker is asked whether it is there.

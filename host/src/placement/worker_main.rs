@@ -18,10 +18,10 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, watch};
 use tracing_subscriber::layer::SubscriberExt;
 
-use super::{WorkerSetup, major_of};
 use super::frame::{self, Frame};
 use super::peer::{Answer, Peer};
 use super::sandbox;
+use super::{WorkerSetup, major_of};
 use crate::registry::Registry;
 use crate::view::Surroundings;
 
@@ -235,4 +235,3 @@ impl RawService for Bridged {
         "{}".to_owned()
     }
 }
-
