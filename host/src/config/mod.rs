@@ -5,7 +5,9 @@
 
 mod compose;
 mod layer;
+mod merged;
 mod origin;
+mod reference;
 pub(crate) mod schema;
 pub mod settings;
 pub(crate) mod show;
@@ -21,7 +23,8 @@ use serde_json::{Map, Value};
 use crate::cli::Globals;
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::discovery::Catalogue;
-use layer::{Layer, Merged};
+use layer::Layer;
+use merged::Merged;
 pub use origin::Origin;
 use schema::FaultKind;
 pub use settings::{PluginSettings, Settings};

@@ -213,6 +213,36 @@ fn configurations_are_generated_shown_and_validated() {
     insta::assert_snapshot!(lines.join("\n"));
 }
 
+#[test]
+fn secrets_are_not_shown() {
+    let here = Installation::new();
+    let config = serde_json::json!({
+        "type": "object", "additionalProperties": false, "required": [],
+        "properties": {
+            "token": {"type": "string", "x-secret": true, "description": "A token."},
+            "url": {"type": "string", "description": "An address."},
+        },
+    });
+    let value = crate::world::manifest("acme.secret", serde_json::json!({"config": config}));
+    let text = serde_json::to_string(&value).expect("JSON");
+    library(&here.path("lib/libacme_secret.so"), &text);
+    fs::write(here.path("password"), "hunter2\n").expect("written");
+    here.configure(
+        "plugins:\n  - name: acme.secret\n    config:\n      token: hunter2\n      \
+         url: 'pg://joe:${file:password}@db'\n",
+    );
+    for args in [&["config", "show"][..], &["config", "show", "--origins", "--format=json"]] {
+        let (code, text) = here.text(args);
+        assert_eq!(code, 0, "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(text.contains("(secret)") && text.contains("${file:password}"), "{text}");
+    }
+    here.configure("plugins:\n  - {name: acme.secret, config: {token: [hunter2]}}\n");
+    let (code, text) = here.text(&["config", "validate"]);
+    assert_eq!(code, 78);
+    assert!(text.contains("`token` must be text") && !text.contains("hunter2"), "{text}");
+}
+
 /// Whether all of `part` is in `whole`.
 fn contains(whole: &serde_json::Value, part: &serde_json::Value) -> bool {
     match (whole, part) {

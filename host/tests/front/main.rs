@@ -3,6 +3,8 @@
 
 mod arguments;
 mod configuration;
+mod documentation;
 mod files;
+mod log;
 mod plans;
 mod world;
