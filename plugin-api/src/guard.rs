@@ -74,7 +74,9 @@ impl Executor {
     pub fn drop_contained<T>(&self, value: T) {
         let _entered = self.enter();
         if let Err(payload) = catch_unwind(AssertUnwindSafe(move || drop(value))) {
-            tracing::error!("a destructor panicked: {}", panicked("dropping", payload).message);
+            // Outside the event's arguments, which are not evaluated while the event is disabled.
+            let error = panicked("dropping", payload);
+            tracing::error!("a destructor panicked: {}", error.message);
         }
     }
 }

@@ -101,7 +101,7 @@ pub(crate) fn read(field: &Field, spelling: Spelling, owner: &syn::Ident) -> Res
         default = Some(None);
     }
     let required = default.is_none();
-    let name = spelling.of(&ident.to_string().trim_start_matches("r#").to_owned());
+    let name = spelling.of(ident.to_string().trim_start_matches("r#"));
     item.attrs.push(syn::parse_quote!(#[serde(rename = #name)]));
     if !alias.is_empty() {
         item.attrs.push(syn::parse_quote!(#[serde(alias = #alias)]));
