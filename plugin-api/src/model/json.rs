@@ -102,7 +102,23 @@ impl<'de> Deserialize<'de> for Json {
             let raw = Box::<RawValue>::deserialize(deserializer)?;
             Ok(Self(String::from(Box::<str>::from(raw)).into()))
         } else {
-            Ok(Self(String::deserialize(deserializer)?.into()))
+            deserializer.deserialize_str(TextVisitor)
         }
+    }
+}
+
+/// Takes the text straight from the buffer it was read into, which is one copy less than by way of
+/// a `String`.
+struct TextVisitor;
+
+impl serde::de::Visitor<'_> for TextVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the text of a JSON document")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Json, E> {
+        Ok(Json(text.into()))
     }
 }
