@@ -15,6 +15,9 @@ use serde::Deserialize;
 
 use crate::diagnostic::Diagnostic;
 
+/// No manifest is larger: a megabyte is some thousand configuration keys.
+const SIZE_MAX: u64 = 1 << 20;
+
 /// What every manifest of every version says. Read first, so that a manifest of a later major
 /// version, whatever its shape, is refused for its version.
 #[derive(Deserialize)]
@@ -175,6 +178,10 @@ where
             Err("the file has no sections: it is damaged".into())
         };
     };
+    let size: u64 = found.sh_size(endian).into();
+    if size > SIZE_MAX {
+        return Err(format!("the manifest is larger than {SIZE_MAX} bytes: the file is damaged"));
+    }
     found.data(endian, data).map(|bytes| Some(bytes.to_vec())).map_err(damaged)
 }
 

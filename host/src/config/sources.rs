@@ -160,6 +160,9 @@ pub(crate) fn flags(globals: &Globals) -> Result<Layer, Vec<Diagnostic>> {
     if let Some(level) = &globals.log_level {
         layer.write(&keys("logging.level"), level, Origin::Flag("--log-level".into()));
     }
+    if let Some(profile) = &globals.profile {
+        layer.write(&keys("profile"), profile, Origin::Flag("--profile".into()));
+    }
     if problems.is_empty() { Ok(layer) } else { Err(problems) }
 }
 

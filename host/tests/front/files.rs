@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use ratchet_plugin_api::manifest::TARGET;
 use tempfile::TempDir;
 
 /// A folder with plugins and a configuration, and the program to try them with.
@@ -77,6 +78,7 @@ impl Installation {
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8(text).expect("text");
         let text = text.replace(&self.folder.path().display().to_string(), "HERE");
+        let text = text.replace(TARGET, "TARGET");
         (output.status.code().unwrap_or(-1), text)
     }
 }
@@ -211,6 +213,120 @@ fn configurations_are_generated_shown_and_validated() {
         .filter(|l| l.starts_with("logging.level") || l.starts_with("sandbox"))
         .collect();
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// What a plugin that stores things, and one that needs it, say about themselves.
+fn store_and_user(here: &Installation) {
+    let provides = serde_json::json!([
+        {"service": "acme.store", "version": "1.2", "instance": "", "cardinality": "one"},
+        {"service": "acme.sink", "version": "1.0", "instance": "disk", "cardinality": "many"},
+    ]);
+    let need = |version: &str| serde_json::json!([{"service": "acme.store", "version": version}]);
+    let options = serde_json::json!({
+        "type": "object", "additionalProperties": false, "required": ["all"],
+        "properties": {
+            "all": {
+                "type": "array", "items": {"type": "string"}, "x-positional": true,
+                "description": "What to sweep.",
+            },
+        },
+    });
+    let config = serde_json::json!({
+        "type": "object", "additionalProperties": false, "required": ["depth"],
+        "properties": {
+            "depth": {
+                "type": "integer", "minimum": 1, "maximum": 9, "default": 3, "description": "Depth.",
+            },
+            "limits": {
+                "x-section": "limits", "type": "object", "additionalProperties": false,
+                "description": "Limits.", "required": [], "x-optional": true,
+                "properties": {"rows": {"type": "number", "description": "Rows."}},
+            },
+        },
+    });
+    for (id, keys) in [
+        ("acme.store", serde_json::json!({"provides": provides})),
+        (
+            "acme.user",
+            serde_json::json!({
+                "requires": need("1.0"), "concurrency": 1, "config": config,
+                "wants": [{"service": "acme.absent", "version": "1.0"}],
+                "commands": [{
+                    "name": "sweep", "summary": "Sweeps.", "needs": need("1.1"),
+                    "arguments": options,
+                }],
+            }),
+        ),
+    ] {
+        let value = crate::world::manifest(id, keys);
+        let file = format!("lib/lib{}.so", id.replace('.', "_"));
+        library(&here.path(&file), &serde_json::to_string(&value).expect("JSON"));
+    }
+    here.configure("plugins:\n  - acme.user\n  - {name: acme.store, placement: process}\n");
+}
+
+#[test]
+fn the_graph_shows_who_gets_what_from_whom() {
+    let here = Installation::new();
+    store_and_user(&here);
+    let (code, text) = here.text(&["plugins", "graph"]);
+    assert_eq!(code, 0, "{text}");
+    insta::assert_snapshot!(text);
+    let (code, text) = here.text(&["plugins", "graph", "--dot"]);
+    assert_eq!(code, 0, "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn inspect_tells_all_that_a_plugin_says() {
+    let here = Installation::new();
+    store_and_user(&here);
+    let (code, text) = here.text(&["plugins", "inspect", "acme.user"]);
+    assert_eq!(code, 0, "{text}");
+    insta::assert_snapshot!(text);
+    let (code, text) = here.text(&["plugins", "inspect", "acme.usre"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("did you mean `acme.user`?"), "{text}");
+}
+
+/// Damaged files are refused, or read as what they still say; they never crash the host.
+#[test]
+fn damaged_files_never_crash_the_reader() {
+    let here = Installation::new();
+    let path = here.plugin("libacme_victim.so", "acme.victim");
+    let whole = fs::read(&path).expect("read");
+    let header = 64;
+    let table = whole.len() - 64 * 16;
+    // A linear congruential generator (Knuth's MMIX): the same damage every time.
+    let mut state: u64 = 2026;
+    let mut random = move |below: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % below
+    };
+    let mut refused = 0;
+    for round in 0..4000 {
+        let mut bytes = whole.clone();
+        for _ in 0..=random(4) {
+            let at = match round % 3 {
+                0 => random(header),
+                1 => table + random(bytes.len() - table),
+                _ => random(bytes.len()),
+            };
+            bytes[at] = u8::try_from(random(256)).expect("a byte");
+        }
+        if round % 5 == 0 {
+            bytes.truncate(random(whole.len()));
+        }
+        let damaged = here.path("damaged.so");
+        fs::write(&damaged, &bytes).expect("written");
+        let file = fs::File::open(&damaged).expect("opened");
+        if let Err(refusal) = ratchet_host::manifest::read(&file, &damaged) {
+            refused += 1;
+            assert!(refusal.to_string().lines().count() <= 8, "{refusal}");
+        }
+    }
+    assert!(refused > 1000, "only {refused} of 4000 damaged files were refused");
 }
 
 #[test]
