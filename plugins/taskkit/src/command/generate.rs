@@ -50,8 +50,8 @@ impl ShellCommand<Taskkit> for GenerateTask {
         let template = templates::named(&self.template).ok_or_else(|| {
             let names = templates::ALL.iter().map(|template| template.name);
             let hint = did_you_mean(nearest(&self.template, names));
-            let message = format!("there is no template `{}`{hint}", self.template);
-            Error::invalid(message + "; `--list` shows them")
+            let asked = &self.template;
+            Error::invalid(format!("there is no template `{asked}` (`--list` shows them){hint}"))
         })?;
         let folder = path.clone();
         let written = blocking(move || {

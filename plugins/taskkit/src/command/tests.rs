@@ -258,10 +258,10 @@ async fn test_reports_every_task_and_case() {
     let printed = host.printed();
     for expected in [
         "\naddition 1.0.0 ",
-        "\n  ✓ right (1 ms)\n  ✗ wrong (1 ms) ",
+        "\n  ✓ right (1.5 ms)\n  ✗ wrong (1.5 ms) ",
         "-   \"sum\": 4\n",
         "warn  working",
-        "\n  ✓ also right (1 ms)\n",
+        "\n  ✓ also right (1.5 ms)\n",
         "tests/test-001.json:1:2: not valid JSON",
         "\n1 failed, 1 task that cannot be tested, 2 passed in 2 tasks, ",
     ] {

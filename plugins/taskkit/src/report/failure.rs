@@ -29,7 +29,10 @@ pub(crate) fn describe(
     line(&mut out, &format!("{} {}", style.bad("✗"), style.strong(&headline)));
     excerpt(&mut out, task, error, style);
     violations(&mut out, task, error, input);
-    stack(&mut out, task, error, style);
+    // What cannot be parsed was never called.
+    if error.kind != FailureKind::InvalidProgram {
+        stack(&mut out, task, error, style);
+    }
     if let Some(details) = &error.details
         && details.as_str() != "{}"
     {
@@ -43,30 +46,28 @@ pub(crate) fn describe(
 
 /// What happened, in one line.
 pub(crate) fn headline(error: &TaskError) -> String {
-    let message = printable(&error.message);
-    let with = |what: &str| {
-        if message.is_empty() { what.to_owned() } else { format!("{what}: {message}") }
-    };
+    let (class, message) = (printable(&error.class), printable(&error.message));
+    let violations = || count(error.violations.len(), "violation");
     match error.kind {
-        FailureKind::Thrown if error.class.is_empty() => with("an error was thrown"),
-        FailureKind::Thrown => with(&printable(&error.class)),
-        FailureKind::InvalidInput => {
-            let number = count(error.violations.len(), "violation");
-            format!("the input does not satisfy the schema ({number})")
+        FailureKind::InvalidInput if !error.violations.is_empty() => {
+            format!("the input does not satisfy the schema ({})", violations())
         }
-        FailureKind::InvalidOutput => {
-            let number = count(error.violations.len(), "violation");
-            format!("the output does not satisfy the schema ({number})")
+        FailureKind::InvalidOutput if !error.violations.is_empty() => {
+            format!("the output does not satisfy the schema ({})", violations())
         }
-        FailureKind::InvalidProgram => with("the program cannot be run"),
-        FailureKind::UnserializableOutput => with("the output has no JSON form"),
-        FailureKind::TimeLimit => with("the time limit was reached"),
-        FailureKind::MemoryLimit => with("the memory limit was reached"),
-        FailureKind::OutputLimit => with("the output is too large"),
-        FailureKind::RecursionLimit => with("calls are nested too deep"),
-        FailureKind::NeverSettles => with("the task waits for something that never happens"),
-        FailureKind::Cancelled => with("the run was cancelled"),
-        FailureKind::WorkerLost => with("the worker was lost"),
+        FailureKind::Thrown | FailureKind::InvalidProgram | FailureKind::UnserializableOutput
+            if !class.is_empty() =>
+        {
+            if message.is_empty() {
+                class
+            } else {
+                format!("{class}: {message}")
+            }
+        }
+        kind => {
+            let what = if message.is_empty() { "it failed" } else { &message };
+            format!("{what} ({})", kind.reason())
+        }
     }
 }
 
@@ -253,6 +254,20 @@ mod tests {
                 schema.display()
             )
         );
+    }
+
+    #[test]
+    fn the_headline_fits_the_kind() {
+        for (kind, expected) in [
+            (FailureKind::Thrown, "TypeError: num1 is undefined"),
+            (FailureKind::InvalidProgram, "TypeError: num1 is undefined"),
+            (FailureKind::MemoryLimit, "num1 is undefined (limit.memory)"),
+            (FailureKind::InvalidInput, "num1 is undefined (task.invalid_input)"),
+        ] {
+            assert_eq!(headline(&error(kind)), expected);
+        }
+        let silent = TaskError { message: String::new(), ..error(FailureKind::Thrown) };
+        assert_eq!(headline(&silent), "TypeError");
     }
 
     #[test]

@@ -10,10 +10,13 @@ pub(crate) mod text;
 
 use std::time::Duration;
 
-/// `3 ms` below a second, `1.4 s` from there on.
+/// `0.4 ms`, `35 ms`, `1.4 s`.
 pub(crate) fn human(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        format!("{} ms", duration.as_millis())
+    let milliseconds = duration.as_secs_f64() * 1e3;
+    if milliseconds < 10.0 {
+        format!("{milliseconds:.1} ms")
+    } else if milliseconds < 1e3 {
+        format!("{milliseconds:.0} ms")
     } else {
         format!("{:.1} s", duration.as_secs_f64())
     }

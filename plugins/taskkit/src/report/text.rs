@@ -145,7 +145,7 @@ mod tests {
         let task = suite.tasks[0].task.as_ref().unwrap();
         assert_eq!(
             case_text(task, &suite.tasks[0].cases[1], Style::PLAIN),
-            "  ✗ differs (2 ms) tests/test-001.json\n      \
+            "  ✗ differs (2.0 ms) tests/test-001.json\n      \
              the output differs (- expected, + actual):\n          \
              {\n        -   \"sum\": 3\n        +   \"sum\": 4\n          }\n      \
              its log:\n        warn  careful <\\u{1b}>\n"
@@ -157,7 +157,7 @@ mod tests {
         let suite = suite();
         let task = suite.tasks[0].task.as_ref().unwrap();
         let text = |index: usize| case_text(task, &suite.tasks[0].cases[index], Style::PLAIN);
-        assert_eq!(text(0), "  ✓ passes (2 ms)\n");
+        assert_eq!(text(0), "  ✓ passes (2.0 ms)\n");
         assert!(text(2).contains("✗ addition: TypeError: no & <no>"), "{}", text(2));
         assert_eq!(text(3), "  ✗ cannot run\n      no worker\n");
         assert_eq!(text(4), "  - later skipped: later\n");
