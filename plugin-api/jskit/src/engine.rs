@@ -111,9 +111,6 @@ pub trait Realm: Sized {
     /// The global object.
     fn global(&mut self) -> Self::Value;
 
-    /// Makes `name` a writable, configurable, non-enumerable property of the global object.
-    fn define_global(&mut self, name: &str, value: Self::Value);
-
     /// Makes `name` a configurable, non-enumerable accessor of the global object.
     fn define_global_accessor(&mut self, name: &str, getter: Self::Value, setter: Self::Value);
 

@@ -1,8 +1,10 @@
 //! The globals a task finds besides those of the language, each built when it is first touched.
 //!
 //! A context is made for every run and most tasks use few of these, so making one costs two
-//! native functions per name and no parsing. Touching a name evaluates the script that defines it
-//! and turns the accessor into a plain property.
+//! native functions per name and no parsing. Touching a name evaluates the script that defines it.
+//! A global stays an accessor for good, with the value, or what a task has put in its place, in a
+//! slot: an accessor that replaces itself while it is read is more than some engines' property
+//! caches bear.
 
 use crate::engine::{Evaluated, Fault, FromJs, Realm, ToJs};
 use crate::host::OpError;
@@ -86,7 +88,7 @@ impl Native {
             Body::ReadGlobal(index) => read_global(realm, index),
             Body::WriteGlobal(index) => {
                 if let Some(value) = arguments.first() {
-                    realm.define_global(GLOBALS[index].0, value.clone());
+                    realm.set_slot(GLOBALS[index].0, value.clone());
                 }
                 realm.value(ToJs::Undefined)
             }
@@ -96,7 +98,7 @@ impl Native {
                 if realm.host().settled().is_none() {
                     realm.host().set_settled(Some(fulfilled));
                     if let Some(value) = arguments.first() {
-                        realm.set_slot("settled", value.clone());
+                        realm.set_slot("ratchet:settled", value.clone());
                     }
                 }
                 realm.value(ToJs::Undefined)
@@ -116,36 +118,39 @@ pub(crate) fn install<R: Realm>(realm: &mut R) {
 
 fn read_global<R: Realm>(realm: &mut R, index: usize) -> Evaluated<R> {
     let (name, script) = GLOBALS[index];
+    if let Some(value) = realm.slot(name) {
+        return Ok(value);
+    }
     let exports = load(realm, script)?;
     let value = realm.get(&exports, name)?;
-    realm.define_global(name, value.clone());
+    realm.set_slot(name, value.clone());
     Ok(value)
 }
 
 /// The exports of `script`, evaluated the first time.
 pub(crate) fn load<R: Realm>(realm: &mut R, script: Script) -> Evaluated<R> {
-    if let Some(exports) = realm.slot(script.name()) {
+    if let Some(exports) = realm.slot(script.file()) {
         return Ok(exports);
     }
-    let (host, loader) = match (realm.slot("host"), realm.slot("load")) {
+    let (host, loader) = match (realm.slot("ratchet:host"), realm.slot("ratchet:load")) {
         (Some(host), Some(loader)) => (host, loader),
         _ => {
             let host = realm.function("host", Native(Body::Operate));
             let loader = realm.function("load", Native(Body::Load));
-            realm.set_slot("host", host.clone());
-            realm.set_slot("load", loader.clone());
+            realm.set_slot("ratchet:host", host.clone());
+            realm.set_slot("ratchet:load", loader.clone());
             (host, loader)
         }
     };
     let define = realm.run_script(script.file(), script.source())?;
     let exports = realm.call(&define, &[host, loader])?;
-    realm.set_slot(script.name(), exports.clone());
+    realm.set_slot(script.file(), exports.clone());
     Ok(exports)
 }
 
 /// Whether `script` has been evaluated in this context.
 pub(crate) fn is_loaded<R: Realm>(realm: &R, script: Script) -> bool {
-    realm.slot(script.name()).is_some()
+    realm.slot(script.file()).is_some()
 }
 
 fn load_by_name<R: Realm>(realm: &mut R, arguments: &[R::Value]) -> Evaluated<R> {

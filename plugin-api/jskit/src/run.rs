@@ -1,8 +1,8 @@
 //! One run from its input to its output.
 
 use ratchet_plugin_api::model::{
-    FailureKind, Json, Outcome, Program, ProgramProblem, ProgramReport, RunRequest, TaskError,
-    Violation,
+    FailureKind, Json, Outcome, Program, ProgramProblem, ProgramReport, RunRequest, StackFrame,
+    TaskError, Violation,
 };
 
 use crate::engine::{Engine, Evaluated, Fault, FromJs, Realm, SourceKind, SyntaxFault, ToJs};
@@ -40,8 +40,14 @@ fn attempt<R: Realm>(realm: &mut R, request: &RunRequest, schemas: &mut SchemaCa
         satisfy(schemas, schema, &request.input, FailureKind::InvalidInput)?;
     }
     let shape = survey(&request.program.source);
-    if let Some(reason) = shape.unsafe_to_parse {
-        return Err(plain(FailureKind::InvalidProgram, "SyntaxError", reason));
+    let entry = (&request.program.entry, shape.unsafe_to_parse.clone());
+    let modules = &request.program.modules;
+    let imported = modules.iter().map(|(file, source)| (file, survey(source).unsafe_to_parse));
+    for (file, reason) in std::iter::once(entry).chain(imported) {
+        let Some(reason) = reason else { continue };
+        let frame = StackFrame { function: String::new(), file: file.clone(), line: 1, column: 1 };
+        let stack = vec![frame];
+        return Err(TaskError { stack, ..plain(FailureKind::InvalidProgram, "SyntaxError", reason) });
     }
     let (source, shift) = readable::<R>(&request.program.source, &shape);
     let origin = Origin { program: &request.program, limits: &request.limits, shift };
@@ -121,11 +127,12 @@ impl<R: Realm> Run<'_, R> {
         let value = match entry {
             Entry::Output(value) => value,
             Entry::Function(function) => {
-                let input = self.request.input.as_str();
-                let mut arguments = vec![self.step(|realm| realm.value(ToJs::Json(input.into())))?];
-                if let Some(context) = &self.request.context {
-                    let text = context.as_str();
-                    arguments.push(self.step(|realm| realm.value(ToJs::Json(text.into())))?);
+                let mut arguments = Vec::with_capacity(2);
+                for document in std::iter::once(&self.request.input).chain(&self.request.context) {
+                    let value = self.realm.value(ToJs::Json(document.as_str().to_owned()));
+                    arguments.push(value.map_err(|fault| {
+                        self.origin.error(self.realm, FailureKind::InvalidInput, fault)
+                    })?);
                 }
                 self.step(|realm| realm.call(&function, &arguments))?
             }
@@ -219,7 +226,7 @@ impl<R: Realm> Run<'_, R> {
             self.step(|realm| realm.run_jobs())?;
             if let Some(fulfilled) = self.realm.host().settled() {
                 let undefined = self.step(|realm| realm.value(ToJs::Undefined))?;
-                let value = self.realm.slot("settled").unwrap_or(undefined);
+                let value = self.realm.slot("ratchet:settled").unwrap_or(undefined);
                 return if fulfilled { Ok(value) } else { Err(self.thrown(Fault::Thrown(value))) };
             }
             match self.realm.host().next() {

@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{self, TryRecvError};
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use futures_core::Stream as _;
 use ratchet_plugin_api::model::{Outcome, Program, ProgramReport, RunEvent, RunReport, RunRequest};
 use ratchet_plugin_api::services::RuntimeInfo;
 use ratchet_plugin_api::{Call, Code, Error, Result, Stream, StreamSender};
@@ -20,6 +22,9 @@ use crate::schema::SchemaCache;
 
 /// The thread's stack. Engines recurse on it; only what is used of it costs memory.
 const STACK_BYTES: usize = 64 << 20;
+
+/// How long a cancelled run is waited for; the host gives a worker less before it ends it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Events a follower may be behind before the run waits for it.
 const EVENTS_AHEAD: usize = 256;
@@ -41,6 +46,8 @@ struct RunJob {
     request: RunRequest,
     session: Session,
     reply: Reply,
+    /// Dropped when the run is over.
+    _running: mpsc::Sender<()>,
 }
 
 enum Reply {
@@ -60,13 +67,29 @@ impl Reply {
     }
 }
 
-/// Cancels a run when whoever asked for it goes away.
-struct CancelOnDrop(Arc<CancelHandle>);
+/// Cancels a run when whoever asked for it goes away, and waits until the thread is free again: a
+/// call that has ended must not leave its worker busy. A run that cannot be interrupted holds its
+/// worker here, by which the host sees that it has to be ended.
+struct Guard {
+    cancel: Arc<CancelHandle>,
+    /// Nothing is ever sent; the other end is dropped when the run is over.
+    over: mpsc::Receiver<()>,
+}
 
-impl Drop for CancelOnDrop {
+impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.cancel.cancel();
+        if self.over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("a cancelled run does not end");
+        }
     }
+}
+
+/// The events of a run, which is cancelled when nobody reads them any more. The stream goes first,
+/// so that a run which waits for its reader is not waited for.
+struct Followed {
+    stream: Stream<RunEvent>,
+    _guard: Guard,
 }
 
 impl JsThread {
@@ -106,8 +129,10 @@ impl JsThread {
         let (cancel, woken) = CancelHandle::new();
         let (reply, answer) = oneshot::channel();
         let session = self.session(&request, Arc::clone(&cancel), woken, None);
-        let _guard = CancelOnDrop(cancel);
-        self.send(Job::Run(Box::new(RunJob { request, session, reply: Reply::Once(reply) })))?;
+        let (running, over) = mpsc::channel();
+        let _guard = Guard { cancel, over };
+        let reply = Reply::Once(reply);
+        self.send(Job::Run(Box::new(RunJob { request, session, reply, _running: running })))?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -119,13 +144,13 @@ impl JsThread {
         let (cancel, woken) = CancelHandle::new();
         let (events, stream) = Stream::channel(EVENTS_AHEAD);
         let session = self.session(&request, Arc::clone(&cancel), woken, Some(events.clone()));
-        let reply = Reply::Stream(events.clone());
-        self.send(Job::Run(Box::new(RunJob { request, session, reply })))?;
-        self.port.runtime().spawn(async move {
-            events.closed().await;
-            cancel.cancel();
-        });
-        Ok(stream)
+        let reply = Reply::Stream(events);
+        let (running, over) = mpsc::channel();
+        self.send(Job::Run(Box::new(RunJob { request, session, reply, _running: running })))?;
+        let mut followed = Followed { stream, _guard: Guard { cancel, over } };
+        Ok(Stream::new(poll_fn(move |context| {
+            Pin::new(&mut followed.stream).poll_next(context)
+        })))
     }
 
     fn session(
@@ -212,7 +237,7 @@ fn serve<E: Engine>(queue: &mpsc::Receiver<Job>) {
                 let _ = reply.send(result);
             }
             Job::Run(job) => {
-                let RunJob { request, session, reply } = *job;
+                let RunJob { request, session, reply, _running } = *job;
                 let result = fresh.and_then(|fresh| {
                     contained(|| Ok(run_in(fresh, &request, session, &mut schemas)))
                 });

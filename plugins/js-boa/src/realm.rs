@@ -204,15 +204,6 @@ impl Realm for BoaRealm<'_> {
         self.context.global_object().into()
     }
 
-    fn define_global(&mut self, name: &str, value: JsValue) {
-        let property = PropertyDescriptor::builder()
-            .value(value)
-            .writable(true)
-            .enumerable(false)
-            .configurable(true);
-        self.context.global_object().insert_property(JsString::from(name), property);
-    }
-
     fn define_global_accessor(&mut self, name: &str, getter: JsValue, setter: JsValue) {
         let property = PropertyDescriptor::builder()
             .get(getter)

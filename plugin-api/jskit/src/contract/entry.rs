@@ -8,6 +8,7 @@ const ADD: &str = r#"{"a": 2, "b": 3}"#;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = forms();
+() => [a,b, (() => {try { missing() } catch (e) { return e.stack }})(), (() => {try { null.x } catch (e) { return e.stack }})()]"));
     cases.extend(modules());
     cases.extend(refused());
     cases.extend(arguments_and_results());

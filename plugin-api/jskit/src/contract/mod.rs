@@ -319,6 +319,8 @@ pub fn cases() -> Vec<Case> {
 pub async fn verify(runtime: Arc<dyn JsRuntime>, cases: &[Case]) {
     let mut failures = Vec::new();
     for case in cases {
+        // Should the process die of a case, this is the only way to know of which.
+        eprintln!("case: {}", case.name);
         let verdict = match runtime.run(case.request.clone()).await {
             Ok(report) => case.verdict(&report),
             Err(error) => Err(format!("the call failed: {error}")),

@@ -28,6 +28,7 @@ pub(crate) fn operate(group: &str, name: &str, arguments: Arguments<'_>) -> OpRe
         ("base64", "decode") => decode_base64(arguments.text(0)?),
         ("random", "bytes") => random(arguments.number(0)?),
         ("random", "uuid") => Ok(ToJs::Text(uuid::Uuid::new_v4().to_string())),
+        ("json", "parse") => Ok(ToJs::Json(arguments.text(0)?.to_owned())),
         ("digest", algorithm) => digest(algorithm, arguments.bytes(0)?),
         _ => Err(OpError::type_error(format!("there is no host operation `{group}.{name}`"))),
     }

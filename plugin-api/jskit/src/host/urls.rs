@@ -1,7 +1,7 @@
 //! URLs, as the WHATWG URL standard has them.
 
 use serde_json::json;
-use url::{Position, Url, quirks};
+use url::{Position, Url, form_urlencoded, quirks};
 
 use super::{Arguments, OpError, OpResult};
 use crate::engine::ToJs;
@@ -11,6 +11,17 @@ pub(crate) fn operate(name: &str, arguments: Arguments<'_>) -> OpResult {
         "parse" => {
             let url = parse(arguments.text(0)?, arguments.optional_text(1))?;
             Ok(parts(&url))
+        }
+        "decode" => {
+            let pairs: Vec<(String, String)> =
+                form_urlencoded::parse(arguments.text(0)?.as_bytes()).into_owned().collect();
+            Ok(ToJs::Json(json!(pairs).to_string()))
+        }
+        "encode" => {
+            let pairs: Vec<(String, String)> = serde_json::from_str(arguments.text(0)?)
+                .map_err(|error| OpError::type_error(error.to_string()))?;
+            let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+            Ok(ToJs::Text(text))
         }
         "set" => set(arguments.text(0)?, arguments.text(1)?, arguments.text(2)?),
         _ => Err(OpError::type_error(format!("there is no host operation `url.{name}`"))),
