@@ -21,9 +21,7 @@ const EXTRAS: [&str; 3] = ["README.md", "LICENSE", "sample"];
 
 fn run(project: &Project, arguments: Vec<String>) -> Result {
     if let Some(argument) = arguments.first() {
-        return Err(Failure::usage(format!(
-            "`dist` takes no arguments, but got `{argument}`"
-        )));
+        return Err(Failure::usage(format!("`dist` takes no arguments, but got `{argument}`")));
     }
     let plugins: Vec<_> = project.plugins().collect();
     build::host_with(project, &plugins, true)?;
@@ -38,10 +36,7 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
     place(&built.join("ratchet"), &folder.join("bin/ratchet"))?;
     for plugin in plugins {
         let library = plugin.library();
-        place(
-            &built.join(&library),
-            &folder.join("lib/ratchet").join(&library),
-        )?;
+        place(&built.join(&library), &folder.join("lib/ratchet").join(&library))?;
     }
     for extra in EXTRAS {
         place_all(&project.root.join(extra), &folder.join(extra))?;
@@ -49,13 +44,7 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
     let archive = format!("{name}.tar.gz");
     let mut tar = Command::new("tar");
     // The same sources give the same archive, whoever packs them and when.
-    tar.args([
-        "--sort=name",
-        "--owner=0",
-        "--group=0",
-        "--numeric-owner",
-        "--mtime=@0",
-    ]);
+    tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"]);
     process::run(tar.current_dir(&dist).args(["-czf", &archive, &name]))?;
     eprintln!("packed dist/{archive}");
     Ok(())
@@ -65,8 +54,7 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
 pub(crate) fn platform() -> Result<String> {
     let version = process::read(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned)
-        .ok_or_else(|| Failure::new("`rustc -vV` names no host"))
+    host.map(str::to_owned).ok_or_else(|| Failure::new("`rustc -vV` names no host"))
 }
 
 fn place(from: &Path, to: &Path) -> Result {

@@ -22,10 +22,8 @@ struct Generated {
     arguments: &'static [&'static str],
 }
 
-const GENERATED: &[Generated] = &[Generated {
-    path: "config/schema.json",
-    arguments: &["config", "schema"],
-}];
+const GENERATED: &[Generated] =
+    &[Generated { path: "config/schema.json", arguments: &["config", "schema"] }];
 
 fn run(project: &Project, arguments: Vec<String>) -> Result {
     let check = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -54,7 +52,5 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
         return Ok(());
     }
     let stale = stale.join(", ");
-    Err(Failure::new(format!(
-        "out of date: {stale}; `cargo xtask docs` writes them anew"
-    )))
+    Err(Failure::new(format!("out of date: {stale}; `cargo xtask docs` writes them anew")))
 }

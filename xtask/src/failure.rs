@@ -14,18 +14,12 @@ pub(crate) type Result<T = ()> = std::result::Result<T, Failure>;
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            exit_code: 1,
-        }
+        Self { message: message.into(), exit_code: 1 }
     }
 
     /// The command line is not understood.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            exit_code: 2,
-        }
+        Self { message: message.into(), exit_code: 2 }
     }
 }
 

@@ -20,28 +20,17 @@ const DENY_OFFLINE: [&str; 3] = ["bans", "licenses", "sources"];
 
 fn run(project: &Project, arguments: Vec<String>) -> Result {
     if let Some(argument) = arguments.first() {
-        return Err(Failure::usage(format!(
-            "`lint` takes no arguments, but got `{argument}`"
-        )));
+        return Err(Failure::usage(format!("`lint` takes no arguments, but got `{argument}`")));
     }
     // All are run, so that one run shows everything there is to mend.
     let results = [
         cargo(project, |cargo| cargo.args(["fmt", "--all", "--check"])),
         tidy::check_tree(project),
         cargo(project, |cargo| {
-            cargo.args([
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "--deny",
-                "warnings",
-            ])
+            cargo.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
         }),
         cargo(project, |cargo| {
-            cargo
-                .args(["doc", "--workspace", "--no-deps"])
-                .env("RUSTDOCFLAGS", "--deny warnings")
+            cargo.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings")
         }),
         deny(project),
     ];
@@ -50,10 +39,7 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
         eprintln!("lint: all clean");
         return Ok(());
     }
-    let messages: Vec<_> = failures
-        .iter()
-        .map(|failure| failure.message.as_str())
-        .collect();
+    let messages: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
     Err(Failure::new(format!(
         "{} of the lints failed\n  {}",
         failures.len(),
@@ -75,11 +61,7 @@ fn deny(project: &Project) -> Result {
         );
         return Ok(());
     }
-    cargo(project, |cargo| {
-        cargo
-            .args(["deny", "--offline", "check"])
-            .args(DENY_OFFLINE)
-    })?;
+    cargo(project, |cargo| cargo.args(["deny", "--offline", "check"]).args(DENY_OFFLINE))?;
     if cargo(project, |cargo| cargo.args(["deny", "fetch", "db"])).is_err() {
         eprintln!("skipped: advisories, because their database cannot be fetched");
         return Ok(());

@@ -22,14 +22,8 @@ struct Kind {
 }
 
 const KINDS: &[Kind] = &[
-    Kind {
-        name: "output",
-        source: include_str!("../templates/output.rs"),
-    },
-    Kind {
-        name: "empty",
-        source: include_str!("../templates/empty.rs"),
-    },
+    Kind { name: "output", source: include_str!("../templates/output.rs") },
+    Kind { name: "empty", source: include_str!("../templates/empty.rs") },
 ];
 
 fn run(project: &Project, arguments: Vec<String>) -> Result {
@@ -38,13 +32,7 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
         [kind, id, "--path", path] | ["--path", path, kind, id] => (kind, id, Some(path)),
         _ => return Err(Failure::usage(format!("new-plugin {}", SUBCOMMAND.usage))),
     };
-    let known = || {
-        KINDS
-            .iter()
-            .map(|kind| kind.name)
-            .collect::<Vec<_>>()
-            .join(" and ")
-    };
+    let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(" and ");
     let kind = KINDS
         .iter()
         .find(|known| known.name == kind)
@@ -52,25 +40,17 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
     let plugin = NewPlugin::named(id)?;
     let folder = match path {
         Some(path) => std::path::absolute(path).while_doing(format!("finding {path}"))?,
-        None => project
-            .root
-            .join("plugins")
-            .join(plugin.crate_name.trim_start_matches("ratchet-")),
+        None => project.root.join("plugins").join(plugin.crate_name.trim_start_matches("ratchet-")),
     };
     plugin.write(kind, &folder, &project.root)?;
     // How lines break depends on the names in them. Unformatted source is still right.
     let mut rustfmt = Command::new("rustfmt");
-    rustfmt
-        .args(["--edition", "2024"])
-        .arg(folder.join("src/lib.rs"));
+    rustfmt.args(["--edition", "2024"]).arg(folder.join("src/lib.rs"));
     if let Err(failure) = process::run(&mut rustfmt) {
         eprintln!("not formatted: {}", failure.message);
     }
     eprintln!("wrote {}", folder.display());
-    eprintln!(
-        "next: cargo test --manifest-path {}",
-        folder.join("Cargo.toml").display()
-    );
+    eprintln!("next: cargo test --manifest-path {}", folder.join("Cargo.toml").display());
     Ok(())
 }
 
@@ -90,9 +70,7 @@ impl<'a> NewPlugin<'a> {
         let words: Vec<_> = id.split(['.', '-']).collect();
         let fits = |word: &&str| {
             word.starts_with(|first: char| first.is_ascii_lowercase())
-                && word
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+                && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
         };
         let Some((_, short_name)) = id.rsplit_once('.').filter(|_| words.iter().all(fits)) else {
             return Err(Failure::usage(format!(
@@ -100,9 +78,7 @@ impl<'a> NewPlugin<'a> {
                  hyphens joined by dots, such as `acme.output.s3`"
             )));
         };
-        let capitalised = short_name
-            .split('-')
-            .map(|word| word[..1].to_uppercase() + &word[1..]);
+        let capitalised = short_name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
         Ok(Self {
             id,
             crate_name: id.replace('.', "-"),
@@ -114,10 +90,7 @@ impl<'a> NewPlugin<'a> {
     /// Writes the crate into `folder`, which must not exist.
     fn write(&self, kind: &Kind, folder: &Path, root: &Path) -> Result {
         if folder.exists() {
-            return Err(Failure::usage(format!(
-                "{} exists already",
-                folder.display()
-            )));
+            return Err(Failure::usage(format!("{} exists already", folder.display())));
         }
         let manifest = if folder.parent() == Some(&root.join("plugins")) {
             self.manifest_in_tree()
@@ -147,26 +120,18 @@ impl<'a> NewPlugin<'a> {
     }
 
     fn render_manifest(&self, template: &str, root: &str) -> String {
-        template
-            .replace("template-crate", &self.crate_name)
-            .replace("template-root", root)
+        template.replace("template-crate", &self.crate_name).replace("template-root", root)
     }
 }
 
 /// The way to `to` from `from`, with `..` where they are related, so that a checkout can move.
 fn relative(to: &Path, from: &Path) -> PathBuf {
-    let shared = to
-        .iter()
-        .zip(from.iter())
-        .take_while(|(one, other)| one == other)
-        .count();
+    let shared = to.iter().zip(from.iter()).take_while(|(one, other)| one == other).count();
     if shared <= 1 {
         return to.to_owned();
     }
     let up = from.iter().skip(shared).map(|_| "..");
-    up.map(AsRef::as_ref)
-        .chain(to.iter().skip(shared))
-        .collect()
+    up.map(AsRef::as_ref).chain(to.iter().skip(shared)).collect()
 }
 
 #[cfg(test)]
@@ -183,15 +148,7 @@ mod tests {
 
     #[test]
     fn bad_ids_are_refused_with_an_example() {
-        for id in [
-            "",
-            "acme",
-            "Acme.output",
-            "acme..s3",
-            "acme.3s",
-            "acme.out_put",
-            "acme.-",
-        ] {
+        for id in ["", "acme", "Acme.output", "acme..s3", "acme.3s", "acme.out_put", "acme.-"] {
             let failure = NewPlugin::named(id).err().expect(id);
             assert!(failure.message.contains("such as `acme.output.s3`"), "{id}");
         }
@@ -205,10 +162,7 @@ mod tests {
             assert!(source.contains("id: \"acme.output.s3\""), "{}", kind.name);
             assert!(!source.to_lowercase().contains("template"), "{}", kind.name);
         }
-        for manifest in [
-            plugin.manifest_in_tree(),
-            plugin.manifest_out_of_tree("..".as_ref()),
-        ] {
+        for manifest in [plugin.manifest_in_tree(), plugin.manifest_out_of_tree("..".as_ref())] {
             assert!(manifest.contains("name = \"acme-output-s3\""));
             assert!(!manifest.contains("template"), "{manifest}");
         }

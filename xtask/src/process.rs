@@ -27,9 +27,7 @@ pub(crate) fn has_cargo_subcommand(folder: &Path, name: &str) -> bool {
 pub(crate) fn run(command: &mut Command) -> Result {
     let line = describe(command);
     eprintln!("$ {line}");
-    let status = command
-        .status()
-        .while_doing(format!("`{line}` cannot be started"))?;
+    let status = command.status().while_doing(format!("`{line}` cannot be started"))?;
     if status.success() {
         return Ok(());
     }
@@ -42,20 +40,11 @@ pub(crate) fn run(command: &mut Command) -> Result {
 /// When it cannot be started or does not succeed; the message holds its standard error.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
     let line = describe(command);
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command
-        .stdin(Stdio::null())
-        .output()
-        .while_doing(format!("`{line}` cannot be started"))?;
+    let Output { status, stdout, stderr } =
+        command.stdin(Stdio::null()).output().while_doing(format!("`{line}` cannot be started"))?;
     if !status.success() {
         let said = String::from_utf8_lossy(&stderr);
-        return Err(Failure::new(format!(
-            "`{line}` did not succeed ({status})\n{}",
-            said.trim()
-        )));
+        return Err(Failure::new(format!("`{line}` did not succeed ({status})\n{}", said.trim())));
     }
     String::from_utf8(stdout).while_doing(format!("the output of `{line}` is not text"))
 }
@@ -63,11 +52,7 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
 /// The command as a person would type it.
 fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let name = program
-        .file_name()
-        .unwrap_or(program.as_os_str())
-        .to_string_lossy()
-        .into_owned();
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     command.get_args().fold(name, |line, argument| {
         let argument = argument.to_string_lossy();
         if argument.is_empty() || argument.contains([' ', '"', '\'', '$']) {

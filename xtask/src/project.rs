@@ -47,10 +47,7 @@ pub(crate) struct Dependency {
 impl Package {
     /// The name people call a plugin by: that of its folder, such as `js-boa`.
     pub(crate) fn short_name(&self) -> &str {
-        self.folder
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or(&self.name)
+        self.folder.file_name().and_then(|name| name.to_str()).unwrap_or(&self.name)
     }
 
     pub(crate) fn is_plugin(&self) -> bool {
@@ -86,10 +83,7 @@ impl Project {
             .iter()
             .map(|package| Package::from_metadata(package, &root))
             .collect::<Option<Vec<_>>>()?;
-        let host = metadata["packages"]
-            .as_array()?
-            .iter()
-            .find(|package| package["name"] == HOST);
+        let host = metadata["packages"].as_array()?.iter().find(|package| package["name"] == HOST);
         Some(Self {
             target: PathBuf::from(metadata["target_directory"].as_str()?),
             version: host?["version"].as_str()?.to_owned(),
@@ -107,15 +101,12 @@ impl Project {
     /// # Errors
     /// When there is none; the message lists those there are.
     pub(crate) fn plugin(&self, name: &str) -> Result<&Package> {
-        self.plugins()
-            .find(|plugin| plugin.name == name || plugin.short_name() == name)
-            .ok_or_else(|| {
+        self.plugins().find(|plugin| plugin.name == name || plugin.short_name() == name).ok_or_else(
+            || {
                 let known: Vec<_> = self.plugins().map(Package::short_name).collect();
-                Failure::usage(format!(
-                    "no plugin `{name}`; there are {}",
-                    known.join(", ")
-                ))
-            })
+                Failure::usage(format!("no plugin `{name}`; there are {}", known.join(", ")))
+            },
+        )
     }
 
     /// Where Cargo puts what it builds in this profile.
@@ -134,33 +125,23 @@ impl Package {
         let manifest = Path::new(package["manifest_path"].as_str()?);
         let words = |value: &Value| {
             let words = value.as_array().map(Vec::as_slice).unwrap_or_default();
-            words
-                .iter()
-                .filter_map(|word| word.as_str().map(str::to_owned))
-                .collect::<Vec<_>>()
+            words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect::<Vec<_>>()
         };
         let library = package["targets"].as_array()?.iter().find(|target| {
-            words(&target["kind"])
-                .iter()
-                .any(|kind| kind.ends_with("lib") || kind == "proc-macro")
+            words(&target["kind"]).iter().any(|kind| kind.ends_with("lib") || kind == "proc-macro")
         });
-        let dependencies = package["dependencies"]
-            .as_array()?
-            .iter()
-            .map(|dependency| {
-                Some(Dependency {
-                    name: dependency["name"].as_str()?.to_owned(),
-                    kind: dependency["kind"].as_str().map(str::to_owned),
-                    local: dependency["path"].is_string(),
-                })
-            });
+        let dependencies = package["dependencies"].as_array()?.iter().map(|dependency| {
+            Some(Dependency {
+                name: dependency["name"].as_str()?.to_owned(),
+                kind: dependency["kind"].as_str().map(str::to_owned),
+                local: dependency["path"].is_string(),
+            })
+        });
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
             folder: manifest.parent()?.strip_prefix(root).ok()?.to_owned(),
             dependencies: dependencies.collect::<Option<_>>()?,
-            library_kinds: library
-                .map(|target| words(&target["kind"]))
-                .unwrap_or_default(),
+            library_kinds: library.map(|target| words(&target["kind"])).unwrap_or_default(),
             commands: words(&package["metadata"]["ratchet"]["commands"]),
             needs: words(&package["metadata"]["ratchet"]["needs"]),
         })

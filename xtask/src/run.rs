@@ -26,10 +26,7 @@ fn run(project: &Project, mut arguments: Vec<String>) -> Result {
     let ratchet = project.artifacts(release).join("ratchet");
     // Replacing this process hands over its exit code, signals, input and output untouched.
     let error = Command::new(&ratchet).args(&arguments).exec();
-    Err(Failure::new(format!(
-        "{} cannot be run: {error}",
-        ratchet.display()
-    )))
+    Err(Failure::new(format!("{} cannot be run: {error}", ratchet.display())))
 }
 
 /// The plugins that this command line of `ratchet` loads, as their Cargo.toml says; all of them
@@ -39,10 +36,7 @@ fn needed<'a>(
     arguments: &[String],
     configured: bool,
 ) -> Result<Vec<&'a Package>> {
-    if arguments
-        .iter()
-        .any(|argument| matches!(argument.as_str(), "--version" | "-V"))
-    {
+    if arguments.iter().any(|argument| matches!(argument.as_str(), "--version" | "-V")) {
         return Ok(Vec::new());
     }
     let configures =
@@ -72,20 +66,13 @@ mod tests {
         let project = Project::load().expect("this workspace can be read");
         let arguments: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
         let plugins = needed(&project, &arguments, false).expect("needs name known plugins");
-        plugins
-            .iter()
-            .map(|plugin| plugin.short_name().to_owned())
-            .collect()
+        plugins.iter().map(|plugin| plugin.short_name().to_owned()).collect()
     }
 
     #[test]
     fn a_known_command_builds_what_it_loads_and_no_more() {
         for command in ["run-once", "test", "validate", "replay", "generate"] {
-            assert_eq!(
-                names(command),
-                ["taskkit", "js-boa", "http-fetch"],
-                "{command}"
-            );
+            assert_eq!(names(command), ["taskkit", "js-boa", "http-fetch"], "{command}");
         }
     }
 
@@ -102,12 +89,7 @@ mod tests {
     #[test]
     fn everything_is_built_where_the_needs_cannot_be_known() {
         let project = Project::load().expect("this workspace can be read");
-        for line in [
-            "",
-            "plugins list",
-            "run-once --config x.yaml",
-            "--config=x.yaml run-once",
-        ] {
+        for line in ["", "plugins list", "run-once --config x.yaml", "--config=x.yaml run-once"] {
             assert_eq!(names(line).len(), project.plugins().count(), "{line}");
         }
     }

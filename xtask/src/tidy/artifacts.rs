@@ -39,24 +39,16 @@ pub(super) fn check(project: &Project) -> Result<Vec<Finding>> {
 /// The JSON in the `.ratchet` section.
 fn read_manifest(file: &Path) -> Result<Value> {
     let mut objcopy = Command::new("objcopy");
-    objcopy
-        .args(["--dump-section", ".ratchet=/dev/stdout"])
-        .arg(file)
-        .arg("/dev/null");
+    objcopy.args(["--dump-section", ".ratchet=/dev/stdout"]).arg(file).arg("/dev/null");
     let text = process::read(&mut objcopy)?;
     serde_json::from_str(text.trim_end_matches(['\0', ' ', '\n']))
         .while_doing(format!("the manifest of {}", file.display()))
 }
 
 fn check_exports(symbols: &str) -> Vec<String> {
-    let mut names: Vec<_> = symbols
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(2))
-        .collect();
-    let exported = names
-        .iter()
-        .position(|name| *name == HEADER)
-        .map(|found| names.remove(found));
+    let mut names: Vec<_> =
+        symbols.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
+    let exported = names.iter().position(|name| *name == HEADER).map(|found| names.remove(found));
     let mut messages: Vec<_> = names
         .iter()
         .map(|name| format!("exports `{name}`, which is banned, use the header alone"))
@@ -69,21 +61,14 @@ fn check_exports(symbols: &str) -> Vec<String> {
 
 /// `cargo xtask run` trusts the commands in Cargo.toml; the manifest is the truth.
 fn check_commands(plugin: &Package, manifest: &Value) -> Vec<String> {
-    let commands = manifest["commands"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let mut declared: Vec<_> = commands
-        .iter()
-        .filter_map(|command| command["name"].as_str()?.split(' ').next())
-        .collect();
+    let commands = manifest["commands"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut declared: Vec<_> =
+        commands.iter().filter_map(|command| command["name"].as_str()?.split(' ').next()).collect();
     declared.dedup();
     let mut messages = Vec::new();
     for name in &plugin.commands {
         if !declared.contains(&name.as_str()) {
-            messages.push(format!(
-                "has no command `{name}`, though its Cargo.toml says so"
-            ));
+            messages.push(format!("has no command `{name}`, though its Cargo.toml says so"));
         }
     }
     messages
@@ -109,10 +94,6 @@ mod tests {
         let manifest = serde_json::json!({"commands": [{"name": "run-once"}]});
         let messages = check_commands(taskkit, &manifest);
         assert_eq!(messages.len(), taskkit.commands.len() - 1);
-        assert!(
-            messages
-                .iter()
-                .all(|message| !message.contains("`run-once`"))
-        );
+        assert!(messages.iter().all(|message| !message.contains("`run-once`")));
     }
 }

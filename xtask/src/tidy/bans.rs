@@ -15,12 +15,7 @@ struct Ban {
 }
 
 /// Code that runs in a plugin's file.
-const PLUGIN_CODE: &[&str] = &[
-    "plugins/",
-    "plugin-api/src/",
-    "plugin-api/jskit/",
-    "sample/",
-];
+const PLUGIN_CODE: &[&str] = &["plugins/", "plugin-api/src/", "plugin-api/jskit/", "sample/"];
 
 const BANS: &[Ban] = &[
     Ban {
@@ -137,15 +132,8 @@ mod tests {
             for name in ban.names {
                 let path = format!("{folder}x.rs");
                 let found = lines(&path, &format!("//! A.\nfn f() {{ x{name}; {name}; }}\n"));
-                assert!(
-                    found.iter().any(|line| line.contains(name)),
-                    "{name} is not found"
-                );
-                assert!(
-                    found[0].starts_with(&format!("{path}:2: error: `")),
-                    "{}",
-                    found[0]
-                );
+                assert!(found.iter().any(|line| line.contains(name)), "{name} is not found");
+                assert!(found[0].starts_with(&format!("{path}:2: error: `")), "{}", found[0]);
             }
         }
     }

@@ -43,9 +43,7 @@ fn documents(project: &Project) -> Result<Vec<PathBuf>> {
 
 fn defines(sources: &[SourceFile], test: &str) -> bool {
     let function = format!("fn {test}");
-    sources
-        .iter()
-        .any(|file| file.code.contains(&function) && uses(&file.code, &function))
+    sources.iter().any(|file| file.code.contains(&function) && uses(&file.code, &function))
 }
 
 fn check_document(
@@ -58,18 +56,12 @@ fn check_document(
     let mut naming_tests = false;
     for (index, line) in text.lines().enumerate() {
         let mut found = |message| {
-            findings.push(Finding {
-                path: path.to_owned(),
-                line: index + 1,
-                message,
-            });
+            findings.push(Finding { path: path.to_owned(), line: index + 1, message });
         };
         for target in links(line) {
             let here = path.parent().unwrap_or(Path::new(""));
             if !target.contains("://") && !exists(&here.join(target)) {
-                found(format!(
-                    "a link to `{target}`, which is not there, mend or remove it"
-                ));
+                found(format!("a link to `{target}`, which is not there, mend or remove it"));
             }
         }
         naming_tests = line.contains(ENFORCED_BY) || (naming_tests && line.starts_with(' '));
@@ -78,9 +70,7 @@ fn check_document(
                 found(format!("`{code}` is not there, name what is"));
             }
             if naming_tests && !code.contains(' ') && !is_test(code) {
-                found(format!(
-                    "no test is called `{code}`, name one that enforces this"
-                ));
+                found(format!("no test is called `{code}`, name one that enforces this"));
             }
         }
     }
@@ -89,34 +79,16 @@ fn check_document(
 
 /// The targets of the links in a line, without their fragments.
 fn links(line: &str) -> impl Iterator<Item = &str> {
-    let targets = line
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next());
-    targets
-        .filter_map(|target| target.split('#').next())
-        .filter(|target| !target.is_empty())
+    let targets = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets.filter_map(|target| target.split('#').next()).filter(|target| !target.is_empty())
 }
 
 /// Whether some code is the path of one of our files and not an example.
 fn is_path(code: &str) -> bool {
-    const TOPS: [&str; 8] = [
-        "host",
-        "plugin-api",
-        "plugins",
-        "sample",
-        "config",
-        "docs",
-        "xtask",
-        ".ci",
-    ];
-    let plain = code
-        .chars()
-        .all(|c| c.is_alphanumeric() || "/-_.".contains(c));
-    plain
-        && code
-            .split_once('/')
-            .is_some_and(|(top, _)| TOPS.contains(&top))
+    const TOPS: [&str; 8] =
+        ["host", "plugin-api", "plugins", "sample", "config", "docs", "xtask", ".ci"];
+    let plain = code.chars().all(|c| c.is_alphanumeric() || "/-_.".contains(c));
+    plain && code.split_once('/').is_some_and(|(top, _)| TOPS.contains(&top))
 }
 
 #[cfg(test)]
@@ -135,28 +107,19 @@ mod tests {
 
     #[test]
     fn links_must_lead_somewhere() {
-        assert_eq!(
-            lines("[a](README.md) [b](docs/a.md#part) [c](https://x.y/z) [d](#e)"),
-            [0; 0]
-        );
+        assert_eq!(lines("[a](README.md) [b](docs/a.md#part) [c](https://x.y/z) [d](#e)"), [0; 0]);
         assert_eq!(lines("[a](README.md) [b](docs/b.md)"), [1]);
     }
 
     #[test]
     fn named_files_must_exist() {
-        assert_eq!(
-            lines("see `docs/a.md`, `docs/adr/NNNN title`, `a/b` and `lib.rs`"),
-            [0; 0]
-        );
+        assert_eq!(lines("see `docs/a.md`, `docs/adr/NNNN title`, `a/b` and `lib.rs`"), [0; 0]);
         assert_eq!(lines("\nsee `docs/b.md`"), [2]);
     }
 
     #[test]
     fn an_invariant_names_tests_that_exist() {
-        assert_eq!(
-            lines("Enforced by: `it_holds` and `cargo xtask lint`.\n\n`anything`"),
-            [0; 0]
-        );
+        assert_eq!(lines("Enforced by: `it_holds` and `cargo xtask lint`.\n\n`anything`"), [0; 0]);
         assert_eq!(lines("Enforced by: `it_holds`,\n  `it_fails`."), [2]);
     }
 }

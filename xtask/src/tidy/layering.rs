@@ -21,30 +21,14 @@ struct Allowed {
 /// Everything that is not named here is a plugin, or as good as one.
 fn allowed(package: &Package) -> Allowed {
     match package.name.as_str() {
-        "xtask" => Allowed {
-            shipped: &[],
-            tests: &[],
-        },
-        MACROS => Allowed {
-            shipped: &[],
-            tests: &[API],
-        },
-        API => Allowed {
-            shipped: &[MACROS],
-            tests: &[TESTKIT],
-        },
-        HOST | JSKIT | TESTKIT => Allowed {
-            shipped: &[API],
-            tests: &[TESTKIT],
-        },
-        name if name.starts_with("ratchet-js-") => Allowed {
-            shipped: &[API, JSKIT],
-            tests: &[TESTKIT],
-        },
-        _ => Allowed {
-            shipped: &[API],
-            tests: &[TESTKIT],
-        },
+        "xtask" => Allowed { shipped: &[], tests: &[] },
+        MACROS => Allowed { shipped: &[], tests: &[API] },
+        API => Allowed { shipped: &[MACROS], tests: &[TESTKIT] },
+        HOST | JSKIT | TESTKIT => Allowed { shipped: &[API], tests: &[TESTKIT] },
+        name if name.starts_with("ratchet-js-") => {
+            Allowed { shipped: &[API, JSKIT], tests: &[TESTKIT] }
+        }
+        _ => Allowed { shipped: &[API], tests: &[TESTKIT] },
     }
 }
 
@@ -90,56 +74,35 @@ fn check_package(package: &Package) -> Vec<Finding> {
                 [] => "no crate of this workspace".to_owned(),
                 names => names.join(", "),
             };
-            messages.push(format!(
-                "a dependency on {name} is banned here, use {shipped}"
-            ));
+            messages.push(format!("a dependency on {name} is banned here, use {shipped}"));
         }
     }
     if package.is_plugin() && package.library_kinds != ["cdylib"] {
         let kinds = &package.library_kinds;
-        messages.push(format!(
-            "library kinds {kinds:?} are banned for a plugin, use [\"cdylib\"]"
-        ));
+        messages.push(format!("library kinds {kinds:?} are banned for a plugin, use [\"cdylib\"]"));
     }
     let path = package.folder.join("Cargo.toml");
-    let finding = |message| Finding {
-        path: path.clone(),
-        line: 0,
-        message,
-    };
+    let finding = |message| Finding { path: path.clone(), line: 0, message };
     messages.into_iter().map(finding).collect()
 }
 
 pub(super) fn check_host_tree(project: &Project) -> Result<Vec<Finding>> {
     let mut cargo = process::cargo(&project.root);
-    cargo.args([
-        "tree",
-        "--package",
-        HOST,
-        "--edges",
-        "normal,build",
-        "--prefix",
-        "none",
-    ]);
+    cargo.args(["tree", "--package", HOST, "--edges", "normal,build", "--prefix", "none"]);
     cargo.args(["--format", "{p}"]);
     Ok(foreign(&process::read(&mut cargo)?))
 }
 
 /// The foreign crates in the output of `cargo tree`, one crate a line.
 fn foreign(tree: &str) -> Vec<Finding> {
-    let mut names: Vec<_> = tree
-        .lines()
-        .filter_map(|line| line.split(' ').next())
-        .collect();
+    let mut names: Vec<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     names.sort_unstable();
     names.dedup();
     let is_foreign = |name: &&str| {
-        FOREIGN_TO_HOST
-            .iter()
-            .any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => name.starts_with(prefix),
-                None => name == pattern,
-            })
+        FOREIGN_TO_HOST.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name == pattern,
+        })
     };
     let finding = |name: &str| Finding {
         path: PathBuf::from("host/Cargo.toml"),
@@ -172,46 +135,25 @@ mod tests {
     #[test]
     fn a_plugin_uses_the_api_and_in_tests_the_testkit() {
         let uses = [(API, None), (TESTKIT, Some("dev"))];
-        assert_eq!(
-            check_package(&package("ratchet-rest", "plugins/rest", &uses)),
-            []
-        );
+        assert_eq!(check_package(&package("ratchet-rest", "plugins/rest", &uses)), []);
     }
 
     #[test]
     fn only_engines_use_the_jskit() {
         let uses = [(API, None), (JSKIT, None)];
-        assert_eq!(
-            check_package(&package("ratchet-js-boa", "plugins/js-boa", &uses)),
-            []
-        );
-        assert_eq!(
-            check_package(&package("ratchet-rest", "plugins/rest", &uses)).len(),
-            1
-        );
+        assert_eq!(check_package(&package("ratchet-js-boa", "plugins/js-boa", &uses)), []);
+        assert_eq!(check_package(&package("ratchet-rest", "plugins/rest", &uses)).len(), 1);
     }
 
     #[test]
     fn nothing_depends_on_a_plugin_nor_ships_the_testkit() {
         for name in ["ratchet-rest", HOST, API, JSKIT, "xtask"] {
             let uses = [("ratchet-storage", None)];
-            assert_eq!(
-                check_package(&package(name, "any", &uses)).len(),
-                1,
-                "{name}"
-            );
+            assert_eq!(check_package(&package(name, "any", &uses)).len(), 1, "{name}");
             let uses = [("ratchet-storage", Some("dev"))];
-            assert_eq!(
-                check_package(&package(name, "any", &uses)).len(),
-                1,
-                "{name}"
-            );
+            assert_eq!(check_package(&package(name, "any", &uses)).len(), 1, "{name}");
             let uses = [(TESTKIT, None)];
-            assert_eq!(
-                check_package(&package(name, "any", &uses)).len(),
-                1,
-                "{name}"
-            );
+            assert_eq!(check_package(&package(name, "any", &uses)).len(), 1, "{name}");
         }
     }
 
@@ -227,10 +169,6 @@ mod tests {
         let tree = "ratchet-host v0.1.0\ntokio v1.0.0\nhyper-util v0.1.0\nhyper-util v0.1.0 (*)\n";
         let found = foreign(tree);
         assert_eq!(found.len(), 1);
-        assert!(
-            found[0]
-                .message
-                .contains("`hyper-util` is banned in the host")
-        );
+        assert!(found[0].message.contains("`hyper-util` is banned in the host"));
     }
 }

@@ -21,13 +21,7 @@ pub(super) fn check(project: &Project) -> Result<Vec<Finding>> {
     let mut findings = check_lock(&read("Cargo.lock")?, &policy);
 
     let mut cargo = process::cargo(&project.root);
-    cargo.args([
-        "metadata",
-        "--format-version",
-        "1",
-        "--filter-platform",
-        &platform()?,
-    ]);
+    cargo.args(["metadata", "--format-version", "1", "--filter-platform", &platform()?]);
     let metadata: Value = serde_json::from_str(&process::read(&mut cargo)?)
         .while_doing("`cargo metadata` is not JSON")?;
     findings.extend(check_licences(&metadata, &policy));
@@ -44,15 +38,8 @@ impl Policy {
     /// Reads the lists `allow` of `[licenses]` and `deny` of `[bans]`, one item a line.
     fn parse(text: &str) -> Self {
         let (mut table, mut list) = ("", "");
-        let mut policy = Self {
-            licences: BTreeSet::new(),
-            banned: BTreeSet::new(),
-        };
-        for line in text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.starts_with('#'))
-        {
+        let mut policy = Self { licences: BTreeSet::new(), banned: BTreeSet::new() };
+        for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
             if line.starts_with('[') && line.ends_with(']') {
                 (table, list) = (line.trim_matches(['[', ']']), "");
             } else if let Some(key) = line.strip_suffix("= [") {
@@ -72,10 +59,7 @@ impl Policy {
 
     /// Whether a licence expression (SPDX, or the older form with a slash) can be satisfied.
     fn allows(&self, expression: &str) -> bool {
-        let spaced = expression
-            .replace('/', " OR ")
-            .replace('(', " ( ")
-            .replace(')', " ) ");
+        let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
         let mut words = spaced.split_whitespace().peekable();
         self.any(&mut words) && words.next().is_none()
     }
@@ -120,11 +104,7 @@ fn check_lock(lock: &str, policy: &Policy) -> Vec<Finding> {
     let mut registry = None;
     for (index, line) in lock.lines().enumerate() {
         let mut found = |message| {
-            findings.push(Finding {
-                path: PathBuf::from("Cargo.lock"),
-                line: index + 1,
-                message,
-            });
+            findings.push(Finding { path: PathBuf::from("Cargo.lock"), line: index + 1, message });
         };
         if let Some(value) = value(line, "name") {
             name = value;
@@ -134,9 +114,7 @@ fn check_lock(lock: &str, policy: &Policy) -> Vec<Finding> {
         } else if let Some(source) = value(line, "source")
             && (!source.starts_with("registry+") || source != *registry.get_or_insert(source))
         {
-            found(format!(
-                "`{name}` is from {source}, use a release from the crates registry"
-            ));
+            found(format!("`{name}` is from {source}, use a release from the crates registry"));
         }
     }
     findings
@@ -144,25 +122,17 @@ fn check_lock(lock: &str, policy: &Policy) -> Vec<Finding> {
 
 /// The value of a line `key = "value"`.
 fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.strip_prefix(key)?
-        .strip_prefix(" = \"")?
-        .strip_suffix('"')
+    line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"')
 }
 
 fn check_licences(metadata: &Value, policy: &Policy) -> Vec<Finding> {
-    let packages = metadata["packages"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let refused = packages.iter().filter_map(|package| {
         let licence = package["license"].as_str().unwrap_or("no licence");
         (!policy.allows(licence)).then(|| Finding {
             path: PathBuf::from("deny.toml"),
             line: 0,
-            message: format!(
-                "{} is under {licence}, which is not allowed",
-                package["name"]
-            ),
+            message: format!("{} is under {licence}, which is not allowed", package["name"]),
         })
     });
     refused.collect()

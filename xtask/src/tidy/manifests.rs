@@ -37,20 +37,12 @@ fn entries(text: &str) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             table = name.trim_matches(['[', ']']);
         } else if let Some((key, value)) = line.split_once('=')
             && !line.starts_with(['#', '{', '"'])
         {
-            entries.push(Entry {
-                line: index + 1,
-                table,
-                key: key.trim(),
-                value: value.trim(),
-            });
+            entries.push(Entry { line: index + 1, table, key: key.trim(), value: value.trim() });
         }
     }
     entries
@@ -83,20 +75,11 @@ fn check_profiles(path: &Path, text: &str) -> Vec<Finding> {
 }
 
 fn check_member(path: &Path, text: &str) -> Vec<Finding> {
-    let finding = |line, message: String| Finding {
-        path: path.into(),
-        line,
-        message,
-    };
+    let finding = |line, message: String| Finding { path: path.into(), line, message };
     let entries = entries(text);
     let mut findings = Vec::new();
     for entry in &entries {
-        let Entry {
-            line,
-            table,
-            key,
-            value,
-        } = entry;
+        let Entry { line, table, key, value } = entry;
         let section = table.rsplit('.').next().unwrap_or(table);
         let shared = key.ends_with(".workspace") || value.contains("workspace = true");
         if section.ends_with("dependencies") && !shared {
@@ -108,10 +91,7 @@ fn check_member(path: &Path, text: &str) -> Vec<Finding> {
             findings.push(finding(*line, message));
         }
     }
-    if !entries
-        .iter()
-        .any(|entry| entry.table == "lints" && entry.key == "workspace")
-    {
+    if !entries.iter().any(|entry| entry.table == "lints" && entry.key == "workspace") {
         let message = "a crate without the shared lints, use `[lints]` with `workspace = true`";
         findings.push(finding(0, message.to_owned()));
     }
@@ -147,10 +127,7 @@ mod tests {
         ] {
             let found = member(&format!("{text}{lints}"));
             assert_eq!(found.len(), 1, "{found:?}");
-            assert!(
-                found[0].starts_with(&format!("a/Cargo.toml:{line}: error:")),
-                "{found:?}"
-            );
+            assert!(found[0].starts_with(&format!("a/Cargo.toml:{line}: error:")), "{found:?}");
         }
     }
 
@@ -162,14 +139,8 @@ mod tests {
     #[test]
     fn a_profile_must_unwind() {
         let check = |text| check_profiles(Path::new("Cargo.toml"), text).len();
-        assert_eq!(
-            check("[profile.dev]\npanic = \"unwind\"\n[profile.dev.package.\"*\"]\n"),
-            0
-        );
-        assert_eq!(
-            check("[profile.dev]\npanic = \"unwind\"\n[profile.release]\nlto = true\n"),
-            1
-        );
+        assert_eq!(check("[profile.dev]\npanic = \"unwind\"\n[profile.dev.package.\"*\"]\n"), 0);
+        assert_eq!(check("[profile.dev]\npanic = \"unwind\"\n[profile.release]\nlto = true\n"), 1);
         assert_eq!(check("[profile.dev]\npanic = \"abort\"\n"), 1);
     }
 }

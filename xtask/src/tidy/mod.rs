@@ -39,11 +39,7 @@ struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            line,
-            message,
-        } = self;
+        let Self { path, line, message } = self;
         match line {
             0 => write!(f, "{}: error: {message}", path.display()),
             _ => write!(f, "{}:{line}: error: {message}", path.display()),
@@ -116,10 +112,7 @@ mod tests {
     /// Fails with the findings of the rule of this name.
     fn holds(name: &str) {
         let project = Project::load().expect("this workspace can be read");
-        let (_, rule) = RULES
-            .iter()
-            .find(|(rule, _)| *rule == name)
-            .expect("a known rule");
+        let (_, rule) = RULES.iter().find(|(rule, _)| *rule == name).expect("a known rule");
         let findings = rule(&project).expect("the rule can be checked");
         let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
         assert!(lines.is_empty(), "\n{}", lines.join("\n"));
@@ -167,11 +160,7 @@ mod tests {
 
     #[test]
     fn findings_read_like_a_compilers() {
-        let finding = Finding {
-            path: "a/b.rs".into(),
-            line: 3,
-            message: "no".into(),
-        };
+        let finding = Finding { path: "a/b.rs".into(), line: 3, message: "no".into() };
         assert_eq!(finding.to_string(), "a/b.rs:3: error: no");
     }
 }

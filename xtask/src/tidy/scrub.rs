@@ -78,27 +78,18 @@ fn quoted_length(rest: &str, quote: char) -> usize {
 
 /// `r"…"`, `r#"…"#`, `br"…"`, `cr"…"`.
 fn raw_string_length(rest: &str) -> Option<usize> {
-    let after = rest
-        .strip_prefix(['b', 'c'])
-        .unwrap_or(rest)
-        .strip_prefix('r')?;
+    let after = rest.strip_prefix(['b', 'c']).unwrap_or(rest).strip_prefix('r')?;
     let hashes = after.len() - after.trim_start_matches('#').len();
     let body = after[hashes..].strip_prefix('"')?;
     let opening = rest.len() - body.len();
     let closing = format!("\"{}", "#".repeat(hashes));
-    Some(
-        body.find(&closing)
-            .map_or(rest.len(), |end| opening + end + closing.len()),
-    )
+    Some(body.find(&closing).map_or(rest.len(), |end| opening + end + closing.len()))
 }
 
 /// Whether a `'` begins a character and not a lifetime.
 fn is_character(rest: &str) -> bool {
     let mut following = rest.chars().skip(1);
-    matches!(
-        (following.next(), following.next()),
-        (Some('\\'), _) | (Some(_), Some('\''))
-    )
+    matches!((following.next(), following.next()), (Some('\\'), _) | (Some(_), Some('\'')))
 }
 
 #[cfg(test)]

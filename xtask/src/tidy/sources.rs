@@ -36,20 +36,12 @@ pub(super) struct SourceFile {
 impl SourceFile {
     pub(super) fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self {
-            path: path.into(),
-            code: scrub(&text),
-            text,
-        }
+        Self { path: path.into(), code: scrub(&text), text }
     }
 
     /// Whether none of it is part of what is shipped.
     pub(super) fn is_test(&self) -> bool {
-        let apart = |part| {
-            ["tests", "benches", "examples"]
-                .iter()
-                .any(|name| part == *name)
-        };
+        let apart = |part| ["tests", "benches", "examples"].iter().any(|name| part == *name);
         self.path.iter().any(apart) || self.path.file_stem().is_some_and(|stem| stem == "tests")
     }
 
@@ -62,18 +54,11 @@ impl SourceFile {
 
     /// The lines of code with their numbers.
     pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.code
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line))
+        self.code.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
     pub(super) fn finding(&self, line: usize, message: impl Into<String>) -> Finding {
-        Finding {
-            path: self.path.clone(),
-            line,
-            message: message.into(),
-        }
+        Finding { path: self.path.clone(), line, message: message.into() }
     }
 }
 
@@ -113,10 +98,7 @@ fn read_folder(project: &Project, folder: &Path, files: &mut Vec<SourceFile>) ->
 pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !file.text.starts_with("//!") {
-        findings.push(file.finding(
-            1,
-            "a file starts with a `//!` line that says what it is for",
-        ));
+        findings.push(file.finding(1, "a file starts with a `//!` line that says what it is for"));
     }
     let count = file.text.lines().count();
     if count > LINES_MAX && !file.is_test() {
@@ -185,11 +167,6 @@ mod tests {
         let file = SourceFile::new("a.rs", "//! A.\nfn f() {}\n#[cfg(test)]\nmod tests {}\n");
         let shipped: Vec<_> = file.shipped_lines().map(|(number, _)| number).collect();
         assert_eq!(shipped, [1, 2]);
-        assert_eq!(
-            SourceFile::new("tests/a.rs", "fn f() {}")
-                .shipped_lines()
-                .count(),
-            0
-        );
+        assert_eq!(SourceFile::new("tests/a.rs", "fn f() {}").shipped_lines().count(), 0);
     }
 }

@@ -7,15 +7,9 @@ use super::sources::SourceFile;
 /// The files (or folders, with a slash) that may have `unsafe`, and for what.
 const ALLOWED: &[(&str, &str)] = &[
     ("plugin-api/src/abi/", "the waist itself"),
-    (
-        "plugin-api/macros/src/plugin.rs",
-        "the section and the export that `plugin!` expands to",
-    ),
+    ("plugin-api/macros/src/plugin.rs", "the section and the export that `plugin!` expands to"),
     ("host/src/load.rs", "opening a plugin's file"),
-    (
-        "host/src/placement/sandbox.rs",
-        "system calls that std does not wrap",
-    ),
+    ("host/src/placement/sandbox.rs", "system calls that std does not wrap"),
     ("host/tests/fixtures/", "plugins that misbehave on purpose"),
 ];
 
@@ -58,29 +52,20 @@ mod tests {
     use super::*;
 
     fn messages(path: &str, text: &str) -> Vec<String> {
-        check(&SourceFile::new(path, text))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&SourceFile::new(path, text)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn unsafe_outside_the_list_is_found_also_in_tests() {
         let text = "//! A.\n#[cfg(test)]\nmod tests { fn f() { unsafe { g() } } }";
         assert!(messages("host/src/plan.rs", text)[0].starts_with("host/src/plan.rs:3: error:"));
-        assert_eq!(
-            messages("plugins/a/src/lib.rs", "#![allow(unsafe_code)]").len(),
-            1
-        );
+        assert_eq!(messages("plugins/a/src/lib.rs", "#![allow(unsafe_code)]").len(), 1);
     }
 
     #[test]
     fn unsafe_on_the_list_needs_its_reason() {
         assert!(messages("host/src/load.rs", "unsafe { f() }")[0].contains("SAFETY"));
-        assert_eq!(
-            messages("host/src/load.rs", "// SAFETY: f is.\nunsafe { f() }"),
-            [""; 0]
-        );
+        assert_eq!(messages("host/src/load.rs", "// SAFETY: f is.\nunsafe { f() }"), [""; 0]);
     }
 
     #[test]
