@@ -7,6 +7,7 @@ mod build;
 mod dist;
 mod docs;
 mod failure;
+mod golden;
 mod lint;
 mod new_plugin;
 mod process;
@@ -38,6 +39,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     tidy::SUBCOMMAND,
     docs::SUBCOMMAND,
     new_plugin::SUBCOMMAND,
+    golden::SUBCOMMAND,
     dist::SUBCOMMAND,
 ];
 
@@ -69,13 +71,7 @@ fn dispatch(name: &str, arguments: Vec<String>) -> Result {
 
 fn help() -> String {
     let mut help = "Usage: cargo xtask SUBCOMMAND\n".to_owned();
-    for Subcommand {
-        name,
-        usage,
-        summary,
-        ..
-    } in SUBCOMMANDS
-    {
+    for Subcommand { name, usage, summary, .. } in SUBCOMMANDS {
         let line = format!("{name} {usage}");
         help.push_str(&format!("\n  {}\n      {summary}\n", line.trim_end()));
     }
