@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_core::Stream as _;
 use ratchet_plugin_api::model::{Outcome, Program, ProgramReport, RunEvent, RunReport, RunRequest};
 use ratchet_plugin_api::services::RuntimeInfo;
 use ratchet_plugin_api::{Call, Code, Error, Result, Stream, StreamSender};
@@ -92,6 +92,17 @@ struct Followed {
     _guard: Guard,
 }
 
+impl futures_core::Stream for Followed {
+    type Item = Result<RunEvent>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<RunEvent>>> {
+        Pin::new(&mut self.stream).poll_next(context)
+    }
+}
+
 impl JsThread {
     /// Starts the thread with engine `E`, whose live requests go out through `port`.
     ///
@@ -147,10 +158,7 @@ impl JsThread {
         let reply = Reply::Stream(events);
         let (running, over) = mpsc::channel();
         self.send(Job::Run(Box::new(RunJob { request, session, reply, _running: running })))?;
-        let mut followed = Followed { stream, _guard: Guard { cancel, over } };
-        Ok(Stream::new(poll_fn(move |context| {
-            Pin::new(&mut followed.stream).poll_next(context)
-        })))
+        Ok(Stream::new(Followed { stream, _guard: Guard { cancel, over } }))
     }
 
     fn session(

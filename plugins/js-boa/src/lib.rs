@@ -52,7 +52,7 @@ plugin! {
     id: "ratchet.js.boa",
     summary: "Runs tasks on the Boa JavaScript engine",
     plugin: JsBoa,
-    provides: [JsRuntime as "boa"],
+    provides: [inline JsRuntime as "boa"],
     wants: [HttpFetcher],
     concurrency: 1,
 }
