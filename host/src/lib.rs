@@ -4,7 +4,7 @@
 //! plugins there are; [`discovery`] finds their files and [`manifest`] reads what they declare;
 //! [`plan`] decides what is loaded and who provides what to whom; [`trust`] opens the files.
 
-#![allow(clippy::result_large_err, reason = "a diagnostic ends the program: its size costs nothing")]
+#![allow(clippy::result_large_err, reason = "a diagnostic ends the program, whatever its size")]
 
 pub mod cli;
 pub mod config;

@@ -101,7 +101,8 @@ pub(crate) fn published(mut whole: Value) -> Value {
         json!({"type": "string", "description": "A plugin's name or the path of its file."});
     let mut entry = plugins["additionalProperties"].clone();
     entry["properties"]["name"] = json!({
-        "type": "string", "description": "The plugin's name: that of its id, or one chosen for `path`.",
+        "type": "string",
+        "description": "The plugin's name: that of its id, or one chosen for `path`.",
     });
     let mut cases = Vec::new();
     for (name, schema) in schema::properties(&plugins) {

@@ -150,6 +150,12 @@ impl Shaper<'_> {
                 }
                 Value::Object(shaped)
             }
+            Value::String(text) if self.from.written && new.as_slice() == ["plugins"] => {
+                match yaml::value(&text) {
+                    Some(Value::Array(items)) => self.plugin_list(schema, items, old, new),
+                    _ => Value::String(text),
+                }
+            }
             Value::String(text) => self.text(schema, text, old, new),
             other => other,
         })

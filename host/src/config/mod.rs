@@ -234,6 +234,8 @@ fn diagnostic(
             if purpose.is_empty() { found } else { found.note(purpose) }
         }
         FaultKind::Wrong { expected, found, purpose } => {
+            // In the checked shape it is an object, so that layers meet by name.
+            let expected = if whole == "plugins" { "a list of plugins".into() } else { expected };
             let headline = format!("`{key}` must be {expected}; found {found}");
             let found = Diagnostic::error(headline).at(&origin, whole);
             if purpose.is_empty() { found } else { found.note(purpose) }
@@ -309,7 +311,8 @@ impl Settings {
             let at = |key: &str| merged.origin(&path_of(&["plugins", name, key]));
             if !(1..=REPLICAS_MAX).contains(&plugin.replicas) {
                 let headline = format!(
-                    "`replicas` must be a whole number from 1 to {REPLICAS_MAX}; found the number {}",
+                    "`replicas` must be a whole number from 1 to {REPLICAS_MAX}; \
+                     found the number {}",
                     plugin.replicas
                 );
                 let key = format!("plugins.{name}.replicas");

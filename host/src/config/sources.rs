@@ -1,4 +1,4 @@
-//! Where configuration is read from: defaults and profiles built in, a file, the environment, flags.
+//! Where configuration is read from: built-in defaults and profiles, a file, variables, flags.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -197,6 +197,16 @@ fn the_plugin_list_is_laid_over_the_default_list() {
 }
 
 #[test]
+fn the_plugin_list_can_be_given_anywhere_and_has_to_be_a_list() {
+    let world = World::default().set("plugins=[acme.a, {name: taskkit, enabled: false}]");
+    let configuration = world.load().expect("valid");
+    let last = configuration.plugins.last().expect("a plugin");
+    assert_eq!((last.name.as_str(), last.users), ("acme.a", true));
+    assert!(configuration.plugins.iter().any(|p| p.name == "taskkit" && !p.settings.enabled));
+    assert_snapshot!(World::file("plugins: js-boa\n").outcome());
+}
+
+#[test]
 fn profiles_lie_under_the_file_and_all_of_them_are_valid() {
     for name in ["dev", "production", "minimal", "enterprise", "claude"] {
         let world = World::default().profile(name);
@@ -267,7 +277,8 @@ fn numbers_survive_the_layers() {
     let number = json!({"type": "number", "description": "Any."});
     let whole = json!({"type": "integer", "minimum": i64::MIN, "description": "Whole."});
     let world = World::file(
-        "plugins:\n  - {name: acme.a, config: {n: 0.25}}\n  - {name: acme.b, config: {n: -9223372036854775808}}\n",
+        "plugins:\n  - {name: acme.a, config: {n: 0.25}}\n  \
+         - {name: acme.b, config: {n: -9223372036854775808}}\n",
     )
     .plugin("acme.a", json!({"config": schema(number)}))
     .plugin("acme.b", json!({"config": schema(whole)}));

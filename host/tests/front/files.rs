@@ -235,7 +235,8 @@ fn store_and_user(here: &Installation) {
         "type": "object", "additionalProperties": false, "required": ["depth"],
         "properties": {
             "depth": {
-                "type": "integer", "minimum": 1, "maximum": 9, "default": 3, "description": "Depth.",
+                "type": "integer", "minimum": 1, "maximum": 9, "default": 3,
+                "description": "Depth.",
             },
             "limits": {
                 "x-section": "limits", "type": "object", "additionalProperties": false,

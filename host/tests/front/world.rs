@@ -127,7 +127,8 @@ pub(crate) fn without_folder(text: &str) -> String {
 
 pub(crate) fn manifest(id: &str, keys: Value) -> Manifest {
     let mut whole = json!({
-        "id": id, "version": "0.1.0", "api": API_VERSION, "target": TARGET, "panic": "unwind", "compiler": "rustc 1.95.0",
+        "id": id, "version": "0.1.0", "api": API_VERSION, "target": TARGET, "panic": "unwind",
+        "compiler": "rustc 1.95.0",
         "summary": format!("Summary of {id}"),
         "config": {"type": "object", "properties": {}, "additionalProperties": false},
     });
