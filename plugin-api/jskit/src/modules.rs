@@ -27,7 +27,8 @@ pub fn resolve(
             ".." => {
                 if parts.pop().is_none() {
                     return Err(format!(
-                        "cannot import `{specifier}` from {referrer}: it is outside the task's folder"
+                        "cannot import `{specifier}` from {referrer}: that is outside the task's \
+                         folder"
                     ));
                 }
             }

@@ -47,7 +47,10 @@ fn attempt<R: Realm>(realm: &mut R, request: &RunRequest, schemas: &mut SchemaCa
         let Some(reason) = reason else { continue };
         let frame = StackFrame { function: String::new(), file: file.clone(), line: 1, column: 1 };
         let stack = vec![frame];
-        return Err(TaskError { stack, ..plain(FailureKind::InvalidProgram, "SyntaxError", reason) });
+        return Err(TaskError {
+            stack,
+            ..plain(FailureKind::InvalidProgram, "SyntaxError", reason)
+        });
     }
     let (source, shift) = readable::<R>(&request.program.source, &shape);
     let origin = Origin { program: &request.program, limits: &request.limits, shift };

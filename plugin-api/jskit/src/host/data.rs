@@ -101,7 +101,7 @@ fn digest(algorithm: &str, bytes: &[u8]) -> OpResult {
             return Err(OpError::Throw(
                 ErrorClass::Error,
                 format!(
-                    "there is no digest `{algorithm}`; there are SHA-1, SHA-256, SHA-384 and SHA-512"
+                    "there is no digest `{algorithm}`; there is SHA-1, SHA-256, SHA-384, SHA-512"
                 ),
             ));
         }

@@ -37,10 +37,6 @@ impl FetchPort {
         Self { runtime, fetcher: Arc::new(fetcher), call: Call::root() }
     }
 
-    pub(crate) fn runtime(&self) -> &Handle {
-        &self.runtime
-    }
-
     /// The same way out on behalf of `call`.
     #[must_use]
     pub(crate) fn on_behalf_of(&self, call: Call) -> Self {
