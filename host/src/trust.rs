@@ -43,8 +43,10 @@ pub(crate) fn check(
         return Err(refused("was replaced while it was being loaded".into()).help("start again"));
     }
     if settings.trust.check_owner {
+        // Where the name leads through links, both ways to the file matter.
+        let named = std::path::absolute(path).map_err(unreadable)?;
         let real = path.canonicalize().map_err(unreadable)?;
-        check_owner(&metadata, &real).map_err(|(culprit, reason)| {
+        check_owner(&metadata, &[named, real]).map_err(|(culprit, reason)| {
             refused(format!("is not trusted: {} {reason}", culprit.display()))
                 .note("whoever can change it could run code as the present user")
                 .help(format!("chmod go-w {0} and chown it to root or yourself", culprit.display()))
@@ -81,13 +83,13 @@ impl Owners {
 }
 
 /// Checks the file and the folders above it.
-fn check_owner(file: &Metadata, path: &Path) -> Result<(), (PathBuf, String)> {
+fn check_owner(file: &Metadata, paths: &[PathBuf; 2]) -> Result<(), (PathBuf, String)> {
     let owners = Owners { user: geteuid().as_raw(), group: getegid().as_raw() };
     let fault = |metadata: &Metadata| owners.fault(metadata.uid(), metadata.gid(), metadata.mode());
     if let Some(reason) = fault(file) {
-        return Err((path.to_owned(), reason));
+        return Err((paths[1].clone(), reason));
     }
-    for folder in path.ancestors().skip(1) {
+    for folder in paths.iter().flat_map(|path| path.ancestors().skip(1)) {
         let metadata = folder.metadata().map_err(|error| (folder.to_owned(), error.to_string()))?;
         if let Some(reason) = fault(&metadata) {
             return Err((folder.to_owned(), reason));

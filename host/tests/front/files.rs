@@ -1,7 +1,7 @@
 //! Plugins as files: found by name, trusted, locked. The files are made from a real plugin's.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -149,6 +149,15 @@ fn files_that_others_can_change_are_refused() {
     let (code, text) = here.text(&["plugins", "check"]);
     assert_eq!(code, 78);
     assert!(text.contains("HERE/lib is writable for everybody (mode 777)"), "{text}");
+
+    fs::set_permissions(here.path("lib"), fs::Permissions::from_mode(0o755)).expect("changed");
+    fs::create_dir(here.path("links")).expect("made");
+    symlink(&file, here.path("links/libacme_open.so")).expect("linked");
+    fs::set_permissions(here.path("links"), fs::Permissions::from_mode(0o777)).expect("changed");
+    here.configure("plugins: [links/libacme_open.so]\n");
+    let (code, text) = here.text(&["plugins", "check"]);
+    assert_eq!(code, 78);
+    assert!(text.contains("HERE/links is writable for everybody (mode 777)"), "{text}");
 }
 
 #[test]
