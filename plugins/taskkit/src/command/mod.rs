@@ -6,8 +6,6 @@ mod replay;
 mod run_once;
 mod templates;
 mod test;
-#[cfg(test)]
-mod tests;
 mod validate;
 mod watch;
 
@@ -66,3 +64,6 @@ fn read_timeout(seconds: Option<f64>) -> Result<Option<Duration>> {
 fn to_stderr(text: &str) -> Result<()> {
     Ok(std::io::stderr().lock().write_all(text.as_bytes())?)
 }
+
+#[cfg(test)]
+mod tests;

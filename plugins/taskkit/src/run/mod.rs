@@ -1,8 +1,6 @@
 //! Running a task once: choosing a runtime, asking it, and following what happens.
 
 pub(crate) mod failure;
-#[cfg(test)]
-pub(crate) mod fake;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

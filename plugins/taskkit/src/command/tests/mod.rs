@@ -1,5 +1,7 @@
 //! The commands as the host runs them, on a runtime that knows no JavaScript.
 
+mod fake;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::Taskkit;
-use crate::run::fake::{self, FakeRuntime};
 use crate::task::test_folder::{ADDITION, folder, write};
+use fake::FakeRuntime;
 
 /// A host with one runtime, called `fake`.
 fn host(runtime: &Arc<FakeRuntime>) -> TestHost {

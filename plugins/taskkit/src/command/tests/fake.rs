@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 type Behaviour = dyn Fn(&RunRequest) -> Vec<Result<RunEvent>> + Send + Sync;
 
 /// The runtime; it remembers what it was asked.
-pub(crate) struct FakeRuntime {
+pub(super) struct FakeRuntime {
     behaviour: Box<Behaviour>,
     /// Whether a run goes on for ever after its events.
     endless: bool,
@@ -24,7 +24,7 @@ pub(crate) struct FakeRuntime {
 }
 
 impl FakeRuntime {
-    pub(crate) fn new(
+    pub(super) fn new(
         behaviour: impl Fn(&RunRequest) -> Vec<Result<RunEvent>> + Send + Sync + 'static,
     ) -> Self {
         let (behaviour, requests) = (Box::new(behaviour), Mutex::default());
@@ -32,7 +32,7 @@ impl FakeRuntime {
     }
 
     /// Runs end with what `outcome` gives, after one line of log.
-    pub(crate) fn ending(
+    pub(super) fn ending(
         outcome: impl Fn(&RunRequest) -> Outcome + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self::new(move |request| {
@@ -41,12 +41,12 @@ impl FakeRuntime {
     }
 
     /// Adds `num1` and `num2`, and fails without them as a schema would.
-    pub(crate) fn adding() -> Arc<Self> {
+    pub(super) fn adding() -> Arc<Self> {
         Self::ending(|request| add(&request.input))
     }
 
     /// Requests `input.url`, which mocks answer, and returns the answer's body as text.
-    pub(crate) fn fetching() -> Arc<Self> {
+    pub(super) fn fetching() -> Arc<Self> {
         Arc::new(Self::new(|request| {
             let input: Value = request.input.to().unwrap();
             let url = input["url"].as_str().unwrap().to_owned();
@@ -63,20 +63,20 @@ impl FakeRuntime {
     }
 
     /// Never ends a run.
-    pub(crate) fn hanging() -> Arc<Self> {
+    pub(super) fn hanging() -> Arc<Self> {
         let log = |_: &RunRequest| vec![Ok(log(LogLevel::Info, "before it hangs"))];
         Arc::new(Self { endless: true, ..Self::new(log) })
     }
 
     /// Adds, and tells the receiver of each run.
-    pub(crate) fn telling() -> (Arc<Self>, mpsc::UnboundedReceiver<()>) {
+    pub(super) fn telling() -> (Arc<Self>, mpsc::UnboundedReceiver<()>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let adding = Self::new(|request| vec![Ok(finished(add(&request.input)))]);
         (Arc::new(Self { started: Some(sender), ..adding }), receiver)
     }
 
     /// Every request so far.
-    pub(crate) fn requests(&self) -> Vec<RunRequest> {
+    pub(super) fn requests(&self) -> Vec<RunRequest> {
         self.requests.lock().unwrap().clone()
     }
 }
@@ -164,7 +164,7 @@ fn fetch(policy: &FetchPolicy, url: String) -> HttpExchange {
 }
 
 /// An error that a task threw.
-pub(crate) fn error(class: &str, message: &str) -> TaskError {
+pub(super) fn error(class: &str, message: &str) -> TaskError {
     TaskError {
         kind: FailureKind::Thrown,
         class: class.to_owned(),
@@ -176,11 +176,11 @@ pub(crate) fn error(class: &str, message: &str) -> TaskError {
     }
 }
 
-pub(crate) fn log(level: LogLevel, message: &str) -> RunEvent {
+pub(super) fn log(level: LogLevel, message: &str) -> RunEvent {
     RunEvent::Log(LogLine { time: Timestamp::now(), level, message: message.to_owned() })
 }
 
-pub(crate) fn finished(outcome: Outcome) -> RunEvent {
+pub(super) fn finished(outcome: Outcome) -> RunEvent {
     let (logs, http) = (Vec::new(), Vec::new());
     RunEvent::Finished(RunReport { outcome, logs, logs_dropped: 0, http, elapsed_us: 1_500 })
 }
