@@ -104,7 +104,7 @@ impl Call {
             None => future.await,
             Some(left) => tokio::time::timeout(left, future)
                 .await
-                .unwrap_or_else(|_| Err(Error::new(Code::Timeout, "the deadline passed"))),
+                .unwrap_or_else(|_| Err(out_of_time())),
         }
     }
 
@@ -126,6 +126,10 @@ impl Call {
             self.baggage = wire::decode(bytes).ok().map(Arc::new);
         }
     }
+}
+
+fn out_of_time() -> Error {
+    Error::new(Code::Timeout, "the deadline passed").with_reason("limit.time")
 }
 
 /// A call as it crosses to another process: what is left of its time instead of its deadline.

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod dist;
 mod docs;
@@ -40,6 +41,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     docs::SUBCOMMAND,
     new_plugin::SUBCOMMAND,
     golden::SUBCOMMAND,
+    bench::SUBCOMMAND,
     dist::SUBCOMMAND,
 ];
 

@@ -1,0 +1,167 @@
+//! Tasks in isolated workers: the contract of every engine seen through a process boundary, and
+//! tasks made to kill an engine, each ending as the right error of that one run.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ratchet_host::lifecycle::Running;
+use ratchet_jskit::contract::{Uncontained, cases, uncontained, verify};
+use ratchet_plugin_api::model::{
+    FailureKind, FetchPolicy, Id, Json, Limits, Outcome, Program, RunEvent, RunReport, RunRequest,
+    Schemas,
+};
+use ratchet_plugin_api::services::JsRuntime;
+use ratchet_plugin_api::{Call, Remote, Result, Service};
+use support::{elsewhere, planned, start};
+
+const ENGINE: &str = "ratchet-js-boa";
+
+/// Wall-clock time of a task that tries to run for ever.
+const WALL: Duration = Duration::from_millis(800);
+
+/// How much later than its limit a run may be known to have ended.
+const LATENESS: Duration = Duration::from_millis(700);
+
+async fn engine(replicas: u16) -> (Running, Arc<dyn JsRuntime>) {
+    let (running, _) = start(vec![elsewhere(planned(ENGINE), replicas)]).await.expect("it starts");
+    let declared = <dyn JsRuntime as Service>::DECLARATION;
+    let bound = running.registry().bind(declared.id, declared.major, None).expect("it is there");
+    let runtime = <dyn JsRuntime as Service>::client(Remote::new(bound.service));
+    (running, runtime)
+}
+
+fn request(source: &str) -> RunRequest {
+    RunRequest {
+        execution: Id::new(),
+        program: Program {
+            entry: "main.js".into(),
+            source: source.into(),
+            modules: BTreeMap::new(),
+        },
+        input: Json::parse(r#"{"num1":5,"num2":10}"#).unwrap(),
+        context: None,
+        schemas: Schemas::default(),
+        limits: Limits { wall_ms: WALL.as_millis() as u64, ..Limits::default() },
+        fetch: FetchPolicy::Denied,
+    }
+}
+
+/// How a run ended: in the runtime's words, or by the reason its worker was lost for.
+fn ending(result: Result<RunReport>) -> std::result::Result<String, (FailureKind, String)> {
+    match result {
+        Ok(report) => match report.outcome {
+            Outcome::Completed(output) => Ok(output.to_string()),
+            Outcome::Failed(error) => Err((error.kind, error.message)),
+        },
+        Err(error) => {
+            let kinds = [
+                FailureKind::TimeLimit,
+                FailureKind::MemoryLimit,
+                FailureKind::RecursionLimit,
+                FailureKind::WorkerLost,
+            ];
+            let reason = error.reason.clone().unwrap_or_default();
+            let kind = kinds.into_iter().find(|kind| kind.reason() == reason);
+            Err((kind.unwrap_or_else(|| panic!("an unknown end: {error:?}")), error.to_string()))
+        }
+    }
+}
+
+async fn is_sound(runtime: &Arc<dyn JsRuntime>) {
+    let sound = request("({ num1, num2 }) => ({ sum: num1 + num2 })");
+    let patience = Call::timeout(Duration::from_secs(10), runtime.run(sound)).await;
+    assert_eq!(ending(patience), Ok(r#"{"sum":15}"#.to_owned()));
+}
+
+/// Runs one killer and then a sound task.
+async fn kill(runtime: &Arc<dyn JsRuntime>, killer: &Uncontained) -> std::result::Result<(), String> {
+    let began = Instant::now();
+    let run = runtime.run(request(killer.source));
+    let end = ending(Call::timeout(WALL, run).await);
+    let took = began.elapsed();
+    is_sound(runtime).await;
+    match end {
+        Err((kind, _)) if killer.kinds.contains(&kind) && took < WALL + LATENESS => Ok(()),
+        end => Err(format!("- {}: {end:?} after {took:?}", killer.name)),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_engine_case_holds_through_a_process_boundary() {
+    let (running, runtime) = engine(1).await;
+    verify(Arc::clone(&runtime), &cases()).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killers_end_as_the_right_error_and_the_next_run_is_right() {
+    let (running, runtime) = engine(1).await;
+    let mut wrong = Vec::new();
+    for killer in uncontained() {
+        eprintln!("killer: {}", killer.name);
+        wrong.extend(kill(&runtime, &killer).await.err());
+    }
+    assert!(wrong.is_empty(), "{} ended otherwise:\n{}", wrong.len(), wrong.join("\n"));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killer_leaves_its_neighbours_alone() {
+    let (running, runtime) = engine(2).await;
+    is_sound(&runtime).await;
+    let looping = Call::timeout(WALL, runtime.run(request("() => { for (;;); }")));
+    let neighbours = async {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..50 {
+            let began = Instant::now();
+            is_sound(&runtime).await;
+            slowest = slowest.max(began.elapsed());
+        }
+        slowest
+    };
+    let (looped, slowest) = tokio::join!(looping, neighbours);
+    assert!(matches!(ending(looped), Err((FailureKind::TimeLimit, _))));
+    assert!(slowest < Duration::from_millis(500), "a neighbour took {slowest:?}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_followed_run_tells_its_log_while_it_runs_and_is_cancelled_by_letting_go() {
+    let (running, runtime) = engine(1).await;
+    let source = "async () => {
+      console.log('one');
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+    }";
+    let mut waiting = request(source);
+    waiting.limits.wall_ms = 60_000;
+    let mut events = runtime.follow(waiting).await.expect("it starts");
+    match events.next().await {
+        Some(Ok(RunEvent::Log(line))) => assert_eq!(line.message, "one"),
+        other => panic!("another event came: {other:?}"),
+    }
+    drop(events);
+    is_sound(&runtime).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_killed_in_the_middle_keeps_the_log_it_was_followed_by() {
+    let (running, runtime) = engine(1).await;
+    let source = "() => { console.log('before'); for (;;); }";
+    let followed = Call::timeout(WALL, async {
+        let mut events = runtime.follow(request(source)).await?;
+        let first = events.next().await;
+        assert!(matches!(first, Some(Ok(RunEvent::Log(_)))), "{first:?}");
+        match events.next().await {
+            Some(Err(error)) => Err(error),
+            other => panic!("it went on: {other:?}"),
+        }
+    });
+    let error: Result<()> = followed.await;
+    assert_eq!(error.unwrap_err().code, ratchet_plugin_api::Code::Timeout);
+    is_sound(&runtime).await;
+    running.stop().await;
+}
