@@ -13,6 +13,7 @@
 //! touched, on top of one native function.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 #[cfg(feature = "contract")]
 pub mod contract;

@@ -20,7 +20,7 @@ const EXPRESSION_PREFIX: &str = "0,";
 /// nothing is the only expression that may stand there and needs no end.
 const ASSIGNMENT_PREFIX: &str = "[][0]=";
 
-type Step<T> = Result<T, TaskError>;
+type Step<T> = Result<T, Box<TaskError>>;
 
 /// Runs `request` in a fresh realm whose host has begun its session.
 pub(crate) fn run<R: Realm>(
@@ -31,7 +31,7 @@ pub(crate) fn run<R: Realm>(
     realm.begin(&request.program, &request.limits);
     match attempt(realm, request, schemas) {
         Ok(output) => Outcome::Completed(output),
-        Err(error) => Outcome::Failed(error),
+        Err(error) => Outcome::Failed(*error),
     }
 }
 
@@ -47,10 +47,8 @@ fn attempt<R: Realm>(realm: &mut R, request: &RunRequest, schemas: &mut SchemaCa
         let Some(reason) = reason else { continue };
         let frame = StackFrame { function: String::new(), file: file.clone(), line: 1, column: 1 };
         let stack = vec![frame];
-        return Err(TaskError {
-            stack,
-            ..plain(FailureKind::InvalidProgram, "SyntaxError", reason)
-        });
+        let error = plain(FailureKind::InvalidProgram, "SyntaxError", reason);
+        return Err(TaskError { stack, ..error }.into());
     }
     let (source, shift) = readable::<R>(&request.program.source, &shape);
     let origin = Origin { program: &request.program, limits: &request.limits, shift };
@@ -79,7 +77,7 @@ fn satisfy(
         count => format!(" (and {} more)", count - 1),
     };
     let message = format!("the {side} does not satisfy its schema{place}: {message}{more}");
-    Err(TaskError { violations, ..plain(kind, "ValidationError", message) })
+    Err(Box::new(TaskError { violations, ..plain(kind, "ValidationError", message) }))
 }
 
 /// The text to hand to the engine, and how that moved what is in it.
@@ -118,7 +116,7 @@ impl<R: Realm> Run<'_, R> {
     }
 
     fn step<T>(&mut self, evaluate: impl FnOnce(&mut R) -> Evaluated<R, T>) -> Step<T> {
-        evaluate(self.realm).map_err(|fault| self.thrown(fault))
+        evaluate(self.realm).map_err(|fault| self.thrown(fault).into())
     }
 
     fn output(mut self, shape: &Shape, source: &str) -> Step<Json> {
@@ -146,7 +144,7 @@ impl<R: Realm> Run<'_, R> {
 
     fn module_entry(&mut self, shape: &Shape, source: &str) -> Step<Entry<R::Value>> {
         if shape.form == Form::ModuleWithoutEntry {
-            return Err(self.no_entry(shape));
+            return Err(self.no_entry(shape).into());
         }
         let file = &self.request.program.entry;
         let module = self
@@ -163,7 +161,7 @@ impl<R: Realm> Run<'_, R> {
                 return Ok(Entry::Output(export));
             }
         }
-        Err(self.no_entry(shape))
+        Err(self.no_entry(shape).into())
     }
 
     fn script_entry(&mut self, shape: &Shape, source: &str) -> Step<Entry<R::Value>> {
@@ -189,7 +187,7 @@ impl<R: Realm> Run<'_, R> {
             }
         }
         if self.realm.view(&completion) == FromJs::Undefined {
-            return Err(self.no_entry(shape));
+            return Err(self.no_entry(shape).into());
         }
         Ok(Entry::Output(completion))
     }
@@ -230,13 +228,17 @@ impl<R: Realm> Run<'_, R> {
             if let Some(fulfilled) = self.realm.host().settled() {
                 let undefined = self.step(|realm| realm.value(ToJs::Undefined))?;
                 let value = self.realm.slot("ratchet:settled").unwrap_or(undefined);
-                return if fulfilled { Ok(value) } else { Err(self.thrown(Fault::Thrown(value))) };
+                return if fulfilled {
+                    Ok(value)
+                } else {
+                    Err(self.thrown(Fault::Thrown(value)).into())
+                };
             }
             match self.realm.host().next() {
                 Next::Timer(id) => self.call_back(Script::timers, "fire", f64::from(id))?,
                 Next::Fetched(id) => self.call_back(Script::fetch, "settle", id as f64)?,
-                Next::Idle => return Err(self.origin.limit(FailureKind::NeverSettles, "")),
-                Next::Stop(kind) => return Err(self.origin.limit(kind, "")),
+                Next::Idle => return Err(self.origin.limit(FailureKind::NeverSettles, "").into()),
+                Next::Stop(kind) => return Err(self.origin.limit(kind, "").into()),
             }
         }
     }
@@ -261,17 +263,17 @@ impl<R: Realm> Run<'_, R> {
                     FromJs::Undefined => {
                         let message = "the task returned undefined, which has no JSON form; \
                                        return null where there is nothing to say";
-                        return Err(plain(KIND, "TypeError", message));
+                        return Err(plain(KIND, "TypeError", message).into());
                     }
                     _ => "a value",
                 };
                 let message = format!("the task returned {what}, which has no JSON form");
-                return Err(plain(KIND, "TypeError", message));
+                return Err(plain(KIND, "TypeError", message).into());
             }
-            Err(fault) => return Err(self.origin.error(self.realm, KIND, fault)),
+            Err(fault) => return Err(self.origin.error(self.realm, KIND, fault).into()),
         };
         if text.len() as u64 > self.request.limits.output_bytes {
-            return Err(self.origin.limit(FailureKind::OutputLimit, ""));
+            return Err(self.origin.limit(FailureKind::OutputLimit, "").into());
         }
         Ok(Json::from_trusted(text))
     }

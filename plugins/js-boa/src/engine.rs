@@ -15,7 +15,7 @@ use crate::modules::Modules;
 use crate::realm::BoaRealm;
 
 /// The version this plugin is built with; a test keeps it in step with `Cargo.lock`.
-const VERSION: &str = "0.22.0";
+pub(crate) const VERSION: &str = "0.22.0";
 
 /// Values on the interpreter's stack, beyond what the recursion limit lets pile up: a spread of a
 /// long array into arguments.

@@ -1,5 +1,7 @@
 //! `ratchet.js.boa`: runs tasks on Boa, a JavaScript engine written in Rust.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod engine;
 mod jobs;
 mod json;

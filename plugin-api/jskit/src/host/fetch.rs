@@ -85,10 +85,14 @@ impl Failure {
     }
 
     fn of(error: &Error, request: &FetchRequest) -> Self {
-        let class = if error.code == Code::Timeout { "TimeoutError" } else { "NetworkError" };
-        let code = error.reason.clone().unwrap_or_else(|| error.code.as_str().to_owned());
         let message = format!("{} {}: {}", request.method, request.url, error.full_message());
-        Self { class, message, code }
+        match error.code {
+            Code::Timeout => Self { class: "TimeoutError", message, code: "timeout".into() },
+            code => {
+                let code = error.reason.clone().unwrap_or_else(|| code.as_str().to_owned());
+                Self { class: "NetworkError", message, code }
+            }
+        }
     }
 }
 
