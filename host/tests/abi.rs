@@ -2,6 +2,8 @@
 //! falls back. Here are this host, a host of a later version (`fixtures/newer`), plugins of this
 //! version, of a later one, of the released ones (`golden`), and of another compiler.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! A third party's plugin, from its source to its use: in a workspace of its own, with nothing of
 //! ours but the plugin api, loaded from a path and called.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod support;
 
 use std::path::{Path, PathBuf};
