@@ -135,6 +135,7 @@ async fn invoke(running: &Running, command: PluginCommand) -> u8 {
             arguments: Json::of(&command.arguments)?,
             globals: Json::of(&command.globals)?,
             interactive: rustix::termios::isatty(rustix::stdio::stderr()),
+            stdout_is_terminal: stdio::is_terminal(),
         };
         Call::root().scope(commands.run(invocation)).await
     };

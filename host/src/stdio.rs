@@ -24,6 +24,12 @@ pub fn take_over() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Whether the real standard output is a terminal.
+pub fn is_terminal() -> bool {
+    let output = OUTPUT.get().map(|output| output.lock().unwrap_or_else(PoisonError::into_inner));
+    output.is_some_and(|output| rustix::termios::isatty(&*output))
+}
+
 /// Writes to the real standard output.
 ///
 /// # Errors

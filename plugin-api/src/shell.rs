@@ -36,6 +36,8 @@ pub trait ShellCommand<P>: CommandArguments {
 pub struct Shell {
     /// Whether standard error is a terminal, so progress may be drawn.
     pub interactive: bool,
+    /// Whether standard output is a terminal, so it may be coloured.
+    pub stdout_is_terminal: bool,
     globals: Json,
 }
 
@@ -60,7 +62,11 @@ where
         let command: C = invocation.arguments.to().map_err(|error| {
             error.context(format!("the arguments of `{}` do not fit", invocation.command))
         })?;
-        let shell = Shell { interactive: invocation.interactive, globals: invocation.globals };
+        let shell = Shell {
+            interactive: invocation.interactive,
+            stdout_is_terminal: invocation.stdout_is_terminal,
+            globals: invocation.globals,
+        };
         command.run(&plugin, shell).await
     })
 }

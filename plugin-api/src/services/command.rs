@@ -18,6 +18,9 @@ pub struct Invocation {
     /// Whether standard error is a terminal, so progress may be drawn.
     #[serde(default)]
     pub interactive: bool,
+    /// Whether standard output is a terminal, so it may be coloured.
+    #[serde(default)]
+    pub stdout_is_terminal: bool,
 }
 
 /// Runs shell commands that a plugin's manifest declares. Authors do not implement this: they

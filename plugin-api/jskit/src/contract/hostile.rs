@@ -208,8 +208,8 @@ pub fn uncontained() -> Vec<Uncontained> {
         ),
         task(
             "a list of lists, flattened",
-            "() => { let a = []; for (let i = 0; i < 1e5; i++) a = [a]; return \
-                a.flat(Infinity).length }",
+            "() => { let a = []; for (let i = 0; i < 1e5; i++) a = [a]; throw \
+                new Error(a.flat(Infinity).length) }",
             &[
                 FailureKind::WorkerLost,
                 FailureKind::RecursionLimit,

@@ -44,7 +44,7 @@ impl ShellCommand<Taskkit> for Replay {
             timeout: None,
         };
         let finished = plugin.runner(self.runtime).run(&task, options, trace).await?;
-        let style = Style::of(&shell);
+        let style = Style::of_output(&shell);
         let difference = compare(&task, &recording, &finished, style);
         let shown = recording.folder.display();
         let took = human(finished.elapsed);

@@ -67,7 +67,7 @@ impl ShellCommand<Taskkit> for RunOnce {
                 Ok(0)
             }
             Outcome::Failed(error) => {
-                let style = Style::of(&shell);
+                let style = Style::of_messages(&shell);
                 let input: Value = input.to()?;
                 to_stderr(&describe(&task, error, &input, style))?;
                 Ok(FAILED)

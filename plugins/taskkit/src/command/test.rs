@@ -53,7 +53,7 @@ impl ShellCommand<Taskkit> for Test {
         if self.parallel == 0 {
             return Err(Error::invalid("--parallel is 0; at least one case runs at once"));
         }
-        let style = Style::of(&shell);
+        let style = Style::of_output(&shell);
         if !self.watch {
             return Ok(exit_code(self.run_all(plugin, style).await?));
         }

@@ -58,7 +58,7 @@ impl ShellCommand<Taskkit> for Validate {
             task::all_below(&path)
         })
         .await?;
-        let style = Style::of(&shell);
+        let style = Style::of_output(&shell);
         let mut all = Vec::new();
         for folder in folders {
             let checked = self.check(plugin, folder).await?;

@@ -12,14 +12,24 @@ impl Style {
     /// No colours.
     pub(crate) const PLAIN: Style = Style { colour: false };
 
+    /// For what goes to standard output.
+    pub(crate) fn of_output(shell: &Shell) -> Self {
+        Self::of(shell, shell.stdout_is_terminal)
+    }
+
+    /// For what goes to standard error.
+    pub(crate) fn of_messages(shell: &Shell) -> Self {
+        Self::of(shell, shell.interactive)
+    }
+
     /// What `--color` says, else colours on a terminal unless `NO_COLOR` asks for none
     /// (<https://no-color.org>).
-    pub(crate) fn of(shell: &Shell) -> Self {
+    fn of(shell: &Shell, terminal: bool) -> Self {
         let refused = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = match shell.global("color").as_deref() {
             Some("always") => true,
             Some("never") => false,
-            _ => shell.interactive && !refused(),
+            _ => terminal && !refused(),
         };
         Self { colour }
     }

@@ -35,6 +35,7 @@ async fn run<C: ShellCommand<Taskkit>>(
         arguments: arguments.into(),
         globals: globals.into(),
         interactive: false,
+        stdout_is_terminal: false,
     };
     run_command::<Taskkit, C>(plugin, invocation).await
 }
