@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use ratchet_plugin_api::Manifest;
 
+use crate::config::settings::HOST;
 use crate::config::{Configuration, PluginEntry, Settings, plugin_name};
 use crate::diagnostic::Diagnostic;
 use crate::manifest;
@@ -70,6 +71,28 @@ impl Catalogue {
         }
     }
 
+    fn refuse_commands_of_others(&mut self) {
+        let own = HOST.commands.iter().map(|command| (command.name.as_str(), HOST.id.as_str()));
+        let mut first: BTreeMap<&str, &str> = own.collect();
+        for plugin in self.plugins.iter().filter(|plugin| plugin.entry.settings.enabled) {
+            let id = plugin.manifest.id.as_str();
+            for command in &plugin.manifest.commands {
+                match first.get(command.name.as_str()) {
+                    Some(other) if *other != id => self.problems.push(
+                        Diagnostic::error(format!(
+                            "plugin `{id}` declares the command `{}`, which `{other}` has",
+                            command.name
+                        ))
+                        .file(&plugin.file)
+                        .at(&plugin.entry.origin, plugin.entry.key())
+                        .help("set `enabled: false` on one of them"),
+                    ),
+                    _ => drop(first.insert(&command.name, id)),
+                }
+            }
+        }
+    }
+
     fn warn_of_reserved_ids(&mut self) {
         let own = own_directories();
         for plugin in &self.plugins {
@@ -111,6 +134,7 @@ pub fn catalogue(configuration: &Configuration) -> Catalogue {
         }
     }
     catalogue.refuse_duplicates();
+    catalogue.refuse_commands_of_others();
     catalogue.warn_of_reserved_ids();
     catalogue
 }

@@ -9,10 +9,11 @@ use object::read::elf::{FileHeader, SectionHeader};
 use object::read::{FileKind, ReadCache, ReadRef};
 use object::{Endianness, elf};
 use ratchet_plugin_api::Manifest;
-use ratchet_plugin_api::manifest::{API_VERSION, SECTION, TARGET};
+use ratchet_plugin_api::manifest::{API_VERSION, CommandManifest, SECTION, TARGET};
 use semver::Version;
 use serde::Deserialize;
 
+use crate::config::schema;
 use crate::diagnostic::Diagnostic;
 
 /// No manifest is larger: a megabyte is some thousand configuration keys.
@@ -70,6 +71,12 @@ fn parse(section: &[u8]) -> Result<Manifest, Diagnostic> {
     let manifest: Manifest = serde_json::from_slice(text).map_err(|error| damaged(&error))?;
     check_build(&manifest, &heading)?;
     check_id(&manifest.id)?;
+    for command in &manifest.commands {
+        check_command(command).map_err(|fault| {
+            let name = command.name.escape_debug();
+            heading.refused(&format!("declares a command `{name}` that cannot be: {fault}"))
+        })?;
+    }
     Ok(manifest)
 }
 
@@ -133,13 +140,45 @@ fn check_build(manifest: &Manifest, heading: &Heading) -> Result<(), Diagnostic>
     Ok(())
 }
 
-/// `vendor.kind.name`: two or more words of lower-case letters, digits and hyphens.
+/// Whether this is lower-case letters, digits and hyphens, a letter first.
+fn is_word(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_lowercase())
+        && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// A command line is parsed by what commands declare, so it has to be parsable.
+fn check_command(command: &CommandManifest) -> Result<(), String> {
+    if !command.name.split(' ').all(is_word) {
+        return Err("its name is not lower-case words".into());
+    }
+    let required = command.arguments["required"].as_array();
+    let mut shorts = vec!["h".to_owned(), "V".to_owned()];
+    let mut last_positional: Option<(&String, bool)> = None;
+    for (name, schema) in schema::properties(&command.arguments) {
+        if !is_word(name) || name == "help" {
+            return Err(format!("`{}` cannot be an argument's name", name.escape_debug()));
+        }
+        let short = schema::text(schema, "x-short");
+        if shorts.contains(&short) || !short.chars().all(|c| c.is_ascii_alphanumeric()) {
+            return Err(format!("`-{}` of `{name}` is taken", short.escape_debug()));
+        }
+        shorts.extend((!short.is_empty()).then_some(short));
+        if schema["x-positional"] == true {
+            let needed = required.is_some_and(|names| names.iter().any(|other| other == name));
+            if let Some((before, open)) = last_positional
+                && (open || needed && !required.is_some_and(|n| n.iter().any(|o| o == before)))
+            {
+                return Err(format!("`{name}` cannot come after `{before}`"));
+            }
+            last_positional = Some((name, schema["type"] == "array"));
+        }
+    }
+    Ok(())
+}
+
+/// `vendor.kind.name`: two or more words.
 fn check_id(id: &str) -> Result<(), Diagnostic> {
-    let word = |word: &str| {
-        word.starts_with(|first: char| first.is_ascii_lowercase())
-            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-    };
-    if id.split('.').count() >= 2 && id.split('.').all(word) {
+    if id.split('.').count() >= 2 && id.split('.').all(is_word) {
         return Ok(());
     }
     Err(Diagnostic::error(format!("`{}` is not a plugin's id", id.escape_debug()))
@@ -227,6 +266,34 @@ mod tests {
         .map(|read| read.expect_err("must be refused").to_string().replace(TARGET, "TARGET"))
         .collect();
         insta::assert_snapshot!(refusals.join("\n\n"));
+    }
+
+    #[test]
+    fn refuses_commands_that_cannot_be_parsed() {
+        let text = serde_json::json!({"type": "string"});
+        let short = serde_json::json!({"type": "string", "x-short": "f"});
+        let position = serde_json::json!({"type": "string", "x-positional": true});
+        let many = serde_json::json!({"type": "array", "x-positional": true});
+        let refusal = |name: &str, properties: serde_json::Value, required: &[&str]| {
+            let arguments = serde_json::json!({"properties": properties, "required": required});
+            let command =
+                serde_json::json!({"name": name, "summary": "Runs.", "arguments": arguments});
+            match manifest(|value| value["commands"] = serde_json::json!([command])) {
+                Ok(_) => "accepted".to_owned(),
+                Err(refusal) => refusal.headline,
+            }
+        };
+        let outcomes = [
+            refusal("run all", serde_json::json!({"a": position, "b": many, "c": short}), &["a"]),
+            refusal("Run", serde_json::json!({}), &[]),
+            refusal("", serde_json::json!({}), &[]),
+            refusal("run", serde_json::json!({"help": text}), &[]),
+            refusal("run", serde_json::json!({"a b": text}), &[]),
+            refusal("run", serde_json::json!({"a": short, "b": short}), &[]),
+            refusal("run", serde_json::json!({"a": position, "b": position}), &["b"]),
+            refusal("run", serde_json::json!({"a": many, "b": position}), &[]),
+        ];
+        insta::assert_snapshot!(outcomes.join("\n"));
     }
 
     #[test]

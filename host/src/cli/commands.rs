@@ -102,6 +102,19 @@ pub enum ProfileName {
     Claude,
 }
 
+impl ProfileName {
+    /// The word used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProfileName::Dev => "dev",
+            ProfileName::Production => "production",
+            ProfileName::Minimal => "minimal",
+            ProfileName::Enterprise => "enterprise",
+            ProfileName::Claude => "claude",
+        }
+    }
+}
+
 /// Prints the JSON Schema of the whole configuration.
 #[command(name = "config schema")]
 pub struct ConfigSchema {}

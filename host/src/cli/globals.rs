@@ -1,39 +1,56 @@
-//! The options that every command has.
+//! The options that every command has, declared the way a command declares its own.
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
-use clap::{Arg, ArgAction, ArgMatches};
+use clap::{Arg, ArgMatches};
+use ratchet_plugin_api::manifest::Manifest;
+use ratchet_plugin_api::render::{ManifestSource, length, render};
+use ratchet_plugin_api::schema::Described as _;
+use ratchet_plugin_api::{command, config};
 use serde_json::{Map, Value};
 
+use super::commands::ProfileName;
+use super::{in_words, tree};
+use crate::config::schema;
 use crate::diagnostic::Diagnostic;
 
 /// The options that every command has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[command(name = "ratchet")]
+#[derive(PartialEq)]
 pub struct Globals {
-    /// `--config`, or `RATCHET_CONFIG`.
+    /// Configuration file; RATCHET_CONFIG names one as well.
+    #[arg(value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// `--profile`.
-    pub profile: Option<String>,
-    /// `--log-level`.
+    /// Profile under the configuration file: dev, production, minimal, enterprise or claude.
+    #[arg(value_name = "NAME")]
+    pub profile: Option<ProfileName>,
+    /// The level of the log: error, warn, info, debug, trace or off; or levels by target.
+    #[arg(value_name = "LEVEL")]
     pub log_level: Option<String>,
-    /// `--set KEY=VALUE`, each as given.
+    /// Set a key of the configuration; may be repeated.
+    #[arg(value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// `--record DIR`.
+    /// Record executions (HAR and logs) into a folder.
+    #[arg(value_name = "DIR")]
     pub record: Option<PathBuf>,
-    /// `--color`.
+    /// Colour messages: auto, always or never.
+    #[default(Color::Auto)]
+    #[arg(value_name = "WHEN")]
     pub color: Color,
-    /// `--version` or `-V`, before any command.
+    /// Print the version.
+    #[arg(short = 'V')]
     pub version: bool,
-    /// `--worker`: this process hosts a plugin for another.
-    pub worker: bool,
-    /// `--worker-id`.
-    pub worker_id: Option<String>,
 }
 
+/// The options that commands are told of when they are given.
+const FOR_COMMANDS: [&str; 3] = ["log-level", "record", "color"];
+
 /// When output is coloured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[config]
+#[derive(Default)]
 pub enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
@@ -58,106 +75,46 @@ impl Color {
     }
 }
 
-/// One global option.
-struct Declared {
-    name: &'static str,
-    value_name: &'static str,
-    help: &'static str,
-    words: &'static [&'static str],
-    hidden: bool,
-    /// Whether commands are told of it.
-    for_commands: bool,
-}
+static SOURCE: ManifestSource = ManifestSource {
+    id: "ratchet.globals",
+    version: "",
+    summary: "",
+    panic: "",
+    provides: &[],
+    requires: &[],
+    wants: &[],
+    commands: &[],
+    concurrency: 0,
+    config: Globals::SCHEMA,
+};
+static RENDERED: [u8; length(&SOURCE)] = render(&SOURCE);
 
-const PLAIN: Declared =
-    Declared { name: "", value_name: "", help: "", words: &[], hidden: false, for_commands: false };
-
-const DECLARED: &[Declared] = &[
-    Declared {
-        name: "config",
-        value_name: "FILE",
-        help: "Configuration file [env: RATCHET_CONFIG]",
-        ..PLAIN
-    },
-    Declared {
-        name: "profile",
-        value_name: "NAME",
-        help: "Profile under the configuration file [env: RATCHET_PROFILE]",
-        words: &["dev", "production", "minimal", "enterprise", "claude"],
-        ..PLAIN
-    },
-    Declared {
-        name: "log-level",
-        value_name: "LEVEL",
-        help: "error, warn, info, debug, trace or off; or levels by target [env: RUST_LOG]",
-        for_commands: true,
-        ..PLAIN
-    },
-    Declared {
-        name: "set",
-        value_name: "KEY=VALUE",
-        help: "Set a key of the configuration; may be repeated",
-        ..PLAIN
-    },
-    Declared {
-        name: "record",
-        value_name: "DIR",
-        help: "Record executions (HAR and logs) into a folder",
-        for_commands: true,
-        ..PLAIN
-    },
-    Declared {
-        name: "color",
-        value_name: "WHEN",
-        help: "Colour messages: auto, always or never",
-        words: &["auto", "always", "never"],
-        for_commands: true,
-        ..PLAIN
-    },
-    Declared { name: "worker", help: "Host a plugin for another process", hidden: true, ..PLAIN },
-    Declared {
-        name: "worker-id",
-        value_name: "ID",
-        help: "Which worker this is",
-        hidden: true,
-        ..PLAIN
-    },
-];
-
-/// All of them as clap knows them. A command's own option of the same name goes before.
-pub(super) fn clap_arguments() -> Vec<Arg> {
-    let argument = |declared: &Declared| {
-        let argument = Arg::new(declared.name)
-            .long(declared.name)
-            .help(declared.help)
-            .hide(declared.hidden)
-            .help_heading("Global options")
-            .global(true);
-        match declared.value_name {
-            "" => argument.action(ArgAction::SetTrue),
-            value_name if declared.name == "set" => {
-                argument.action(ArgAction::Append).value_name(value_name)
-            }
-            value_name if declared.words.is_empty() => argument.value_name(value_name),
-            value_name => argument.value_name(value_name).hide_possible_values(true).value_parser(
-                clap::builder::PossibleValuesParser::new(declared.words.iter().copied()),
-            ),
-        }
-    };
-    DECLARED.iter().map(argument).collect()
-}
+/// The schema of the options.
+static DECLARED: LazyLock<Value> = LazyLock::new(|| {
+    Manifest::parse(&RENDERED).expect("the options are rendered by the compiler").config
+});
 
 /// Whether there is a global option of this name.
 pub(super) fn is_global(name: &str) -> bool {
-    DECLARED.iter().any(|declared| declared.name == name)
+    DECLARED["properties"].get(name).is_some()
+}
+
+/// All of them as clap knows them. A command's own option of the same name goes before.
+pub(super) fn clap_arguments() -> Vec<Arg> {
+    let argument = |(name, schema): (&String, &Value)| {
+        let takes_value = schema["type"] != "boolean";
+        let argument = tree::argument(name, schema, false).hide_possible_values(takes_value);
+        // A command's `--version` would be its own.
+        argument.help_heading("Global options").global(name != "version")
+    };
+    schema::properties(&DECLARED).map(argument).collect()
 }
 
 /// Those that were given and concern commands.
 pub(super) fn for_commands(matches: &ArgMatches) -> Map<String, Value> {
-    let concerned = DECLARED.iter().filter(|declared| declared.for_commands);
-    let given = concerned.filter_map(|declared| {
-        let value = matches.try_get_one::<String>(declared.name).ok()??;
-        Some((declared.name.to_owned(), Value::String(value.clone())))
+    let given = FOR_COMMANDS.iter().filter_map(|name| {
+        let value = matches.try_get_one::<String>(name).ok()??;
+        Some(((*name).to_owned(), Value::String(value.clone())))
     });
     given.collect()
 }
@@ -169,73 +126,49 @@ impl Globals {
     /// # Errors
     /// A global option without its value, or with a wrong one.
     pub fn scan(args: &[OsString]) -> Result<Self, Vec<Diagnostic>> {
-        let mut globals = Self {
-            config: std::env::var_os("RATCHET_CONFIG").filter(|v| !v.is_empty()).map(PathBuf::from),
-            ..Self::default()
-        };
+        let mut given = Map::new();
+        if let Some(file) = std::env::var("RATCHET_CONFIG").ok().filter(|file| !file.is_empty()) {
+            given.insert("config".into(), file.into());
+        }
         let mut problems = Vec::new();
-        let mut args = args.iter();
+        let mut args = args.iter().map(|arg| arg.to_string_lossy());
         let mut before_command = true;
-        while let Some(arg) = args.next() {
-            let text = arg.to_string_lossy();
-            if text == "--" {
-                break;
+        while let Some(arg) = args.next().filter(|arg| arg != "--") {
+            before_command &= arg.starts_with('-');
+            if before_command && matches!(&*arg, "--version" | "-V") {
+                given.insert("version".into(), true.into());
             }
-            if before_command && matches!(&*text, "--version" | "-V") {
-                globals.version = true;
-            }
-            let Some(option) = text.strip_prefix("--") else {
-                before_command &= text.starts_with('-');
-                continue;
-            };
+            let Some(option) = arg.strip_prefix("--") else { continue };
             let (name, attached) = match option.split_once('=') {
-                Some((name, value)) => (name, Some(OsString::from(value))),
+                Some((name, value)) => (name, Some(value.to_owned())),
                 None => (option, None),
             };
-            let Some(declared) = DECLARED.iter().find(|declared| declared.name == name) else {
+            let declared = DECLARED["properties"].get(name);
+            let Some(declared) = declared.filter(|schema| schema["type"] != "boolean") else {
                 continue;
             };
-            if declared.value_name.is_empty() {
-                globals.worker = true;
+            let Some(text) = attached.or_else(|| args.next().map(|value| value.into_owned()))
+            else {
+                let value_name = declared["x-value-name"].as_str().unwrap_or_default();
+                let problem = Diagnostic::usage(format!("--{name} lacks its value"));
+                problems.push(problem.help(format!("write --{name} {value_name}")));
                 continue;
-            }
-            match attached.or_else(|| args.next().cloned()) {
-                Some(value) => {
-                    if let Err(problem) = globals.put(declared, value) {
-                        problems.push(problem);
-                    }
+            };
+            match given.get_mut(name).and_then(Value::as_array_mut) {
+                Some(list) => list.push(text.into()),
+                None if declared["type"] == "array" => {
+                    given.insert(name.to_owned(), Value::Array(vec![text.into()]));
                 }
-                None => problems.push(
-                    Diagnostic::usage(format!("--{name} lacks its value"))
-                        .help(format!("write --{name} {}", declared.value_name)),
-                ),
+                None => drop(given.insert(name.to_owned(), text.into())),
             }
         }
-        if problems.is_empty() { Ok(globals) } else { Err(problems) }
-    }
-
-    fn put(&mut self, declared: &Declared, value: OsString) -> Result<(), Diagnostic> {
-        let text = value.to_string_lossy().into_owned();
-        match declared.name {
-            "config" => self.config = Some(value.into()),
-            "profile" => self.profile = Some(text),
-            "log-level" => self.log_level = Some(text),
-            "set" => self.set.push(text),
-            "record" => self.record = Some(value.into()),
-            "worker-id" => self.worker_id = Some(text),
-            _ => {
-                self.color = match text.as_str() {
-                    "auto" => Color::Auto,
-                    "always" => Color::Always,
-                    "never" => Color::Never,
-                    _ => {
-                        return Err(Diagnostic::usage(format!("there is no --color {text}"))
-                            .help("write --color auto, always or never"));
-                    }
-                }
-            }
+        let given = Value::Object(given);
+        let faults = schema::check(&DECLARED, &given, &mut Vec::new());
+        problems.extend(faults.into_iter().map(|fault| in_words(fault, &DECLARED, "ratchet")));
+        if !problems.is_empty() {
+            return Err(problems);
         }
-        Ok(())
+        serde_json::from_value(given).map_err(|error| vec![Diagnostic::usage(error.to_string())])
     }
 }
 
@@ -263,7 +196,6 @@ mod tests {
         assert!(scan("--version").expect("understood").version);
         assert!(!scan("generate task --version 1.0.0").expect("understood").version);
         assert_eq!(scan("run -- --profile x").expect("understood").profile, None);
-        assert!(scan("--worker --worker-id 3").expect("understood").worker);
     }
 
     #[test]
@@ -271,6 +203,9 @@ mod tests {
         let problems = scan("run --config").expect_err("a mistake");
         assert_eq!(problems[0].headline, "--config lacks its value");
         let problems = scan("--color red").expect_err("a mistake");
-        assert_eq!(problems[0].headline, "there is no --color red");
+        assert_eq!(
+            problems[0].headline,
+            "--color must be one of `auto`, `always`, `never`; found the text `red`"
+        );
     }
 }

@@ -175,17 +175,21 @@ fn arguments(
     if faults.is_empty() {
         return Ok(arguments);
     }
-    let help = format!("`ratchet {} --help` shows all arguments", declared.name);
-    let in_words = |fault: schema::Fault| {
-        let schema::FaultKind::Wrong { expected, found, .. } = fault.kind else {
-            return Diagnostic::usage("the arguments do not fit the command").help(help.clone());
-        };
-        let name = fault.path.first().map_or("", String::as_str);
-        let shown = match declared.arguments["properties"][name]["x-positional"].as_bool() {
-            Some(true) => format!("<{name}>"),
-            _ => format!("--{name}"),
-        };
-        Diagnostic::usage(format!("{shown} must be {expected}; found {found}")).help(help.clone())
-    };
+    let in_words =
+        |fault| in_words(fault, &declared.arguments, &format!("ratchet {}", declared.name));
     Err(faults.into_iter().map(in_words).collect())
+}
+
+/// A fault of an argument in words.
+fn in_words(fault: schema::Fault, declared: &Value, command: &str) -> Diagnostic {
+    let help = format!("`{command} --help` shows all arguments");
+    let schema::FaultKind::Wrong { expected, found, .. } = fault.kind else {
+        return Diagnostic::usage("the arguments do not fit the command").help(help);
+    };
+    let name = fault.path.first().map_or("", String::as_str);
+    let shown = match declared["properties"][name]["x-positional"].as_bool() {
+        Some(true) => format!("<{name}>"),
+        _ => format!("--{name}"),
+    };
+    Diagnostic::usage(format!("{shown} must be {expected}; found {found}")).help(help)
 }

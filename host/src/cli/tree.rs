@@ -11,19 +11,18 @@ use serde_json::Value;
 
 use super::globals;
 use crate::config::schema;
-use crate::config::settings::host_manifest;
+use crate::config::settings::HOST;
 use crate::discovery::Catalogue;
 
 /// All commands there are: the host's, and those of enabled plugins.
 pub(super) struct Tree<'a> {
-    host: Manifest,
     plugins: Vec<&'a Manifest>,
 }
 
 impl<'a> Tree<'a> {
     pub(super) fn new(catalogue: &'a Catalogue) -> Self {
         let plugins = catalogue.enabled().map(|plugin| &plugin.manifest).collect();
-        Self { host: host_manifest(), plugins }
+        Self { plugins }
     }
 
     /// The command of this full name, and the plugin that declares it if it is not the host.
@@ -32,20 +31,19 @@ impl<'a> Tree<'a> {
             let command = manifest.commands.iter().find(|command| command.name == name)?;
             Some((Some(manifest.id.as_str()), command))
         };
-        let own = self.host.commands.iter().find(|command| command.name == name);
+        let own = HOST.commands.iter().find(|command| command.name == name);
         own.map(|command| (None, command))
             .or_else(|| self.plugins.iter().find_map(|manifest| named(manifest)))
     }
 
     pub(super) fn command(&self) -> Command {
         let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
-        let all = self.plugins.iter().copied().chain([&self.host]);
+        let all = self.plugins.iter().copied().chain([&*HOST]);
         for declared in all.flat_map(|manifest| &manifest.commands) {
             Group::insert(&mut groups, &declared.name, declared);
         }
         let root = Command::new("ratchet")
             .about("Runs JavaScript tasks safely: at once, from a queue, or on a schedule")
-            .version(env!("CARGO_PKG_VERSION"))
             .args(globals::clap_arguments())
             .subcommand_required(true)
             .arg_required_else_help(true)
@@ -59,7 +57,7 @@ impl<'a> Tree<'a> {
     /// The commands by whom they come from, for help.
     fn overview(&self) -> String {
         let mut text = String::new();
-        let all = self.plugins.iter().copied().chain([&self.host]);
+        let all = self.plugins.iter().copied().chain([&*HOST]);
         let commands = || all.clone().flat_map(|manifest| &manifest.commands);
         let width = commands().map(|command| command.name.len()).max().unwrap_or(0);
         for manifest in all.clone().filter(|manifest| !manifest.commands.is_empty()) {
@@ -130,7 +128,7 @@ fn arguments(declared: &CommandManifest) -> Vec<Arg> {
         .collect()
 }
 
-fn argument(name: &str, schema: &Value, required: bool) -> Arg {
+pub(super) fn argument(name: &str, schema: &Value, required: bool) -> Arg {
     let mut argument = Arg::new(name.to_owned()).help(help(schema)).required(required);
     if !schema["x-positional"].as_bool().unwrap_or(false) {
         argument = argument.long(name.to_owned());

@@ -101,7 +101,7 @@ pub fn load_with(
 ) -> Result<Configuration, Vec<Diagnostic>> {
     let fixed = sources::fixed(globals, &environment)?;
     let layers = Layers { fixed, environment, flags: sources::flags(globals)? };
-    let mut host = settings::host_manifest().config;
+    let mut host = settings::HOST.config.clone();
     if let Some(keywords) = host.as_object_mut() {
         // The keys of plugins are checked when it is known which plugins there are.
         keywords.remove("additionalProperties");
@@ -193,7 +193,7 @@ pub(crate) fn plugin_name(given: &str) -> String {
 fn whole_schema(catalogue: &Catalogue) -> Value {
     let plugins = catalogue.plugins.iter();
     let named = plugins.map(|plugin| (plugin.entry.name.as_str(), &plugin.manifest));
-    compose::compose(&settings::host_manifest(), named)
+    compose::compose(&settings::HOST, named)
 }
 
 /// The schema of the whole configuration as it is published.

@@ -1,6 +1,7 @@
 //! The host's own keys, declared the way a plugin declares its configuration.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use ratchet_plugin_api::config;
@@ -293,11 +294,11 @@ const COMMANDS: &[CommandSource] = commands::COMMANDS;
 static RENDERED: [u8; length(&SOURCE)] = render(&SOURCE);
 
 /// The host's keys and commands, in the form in which a plugin's file carries its own.
-pub fn host_manifest() -> Manifest {
+pub static HOST: LazyLock<Manifest> = LazyLock::new(|| {
     let mut manifest =
         Manifest::parse(&RENDERED).expect("the host's own manifest is rendered by the compiler");
     // `#[default]` can say this only of types that `#[config]` declares.
     let plugin = &mut manifest.config["properties"]["plugins"]["additionalProperties"];
     plugin["properties"]["placement"]["default"] = Placement::default().as_str().into();
     manifest
-}
+});

@@ -58,7 +58,7 @@ fn chosen_profile(
     file: Option<&Layer>,
 ) -> Option<(String, Origin)> {
     if let Some(name) = &globals.profile {
-        return Some((name.clone(), Origin::Flag("--profile".into())));
+        return Some((name.as_str().to_owned(), Origin::Flag("--profile".into())));
     }
     if let Some(name) = environment.get("RATCHET_PROFILE") {
         return Some((name.clone(), Origin::Variable("RATCHET_PROFILE".into())));
@@ -160,8 +160,8 @@ pub(crate) fn flags(globals: &Globals) -> Result<Layer, Vec<Diagnostic>> {
     if let Some(level) = &globals.log_level {
         layer.write(&keys("logging.level"), level, Origin::Flag("--log-level".into()));
     }
-    if let Some(profile) = &globals.profile {
-        layer.write(&keys("profile"), profile, Origin::Flag("--profile".into()));
+    if let Some(profile) = globals.profile {
+        layer.write(&keys("profile"), profile.as_str(), Origin::Flag("--profile".into()));
     }
     if problems.is_empty() { Ok(layer) } else { Err(problems) }
 }

@@ -9,7 +9,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::cli::commands::{ConfigGenerate, PluginsLock, ProfileName};
+use crate::cli::commands::{ConfigGenerate, PluginsLock};
 use crate::cli::{self, Globals, HostCommand};
 use crate::config::{self, Configuration, Resolved, sources};
 use crate::diagnostic::{self, Diagnostic};
@@ -146,13 +146,7 @@ fn lock(
 }
 
 fn generate(options: &ConfigGenerate) -> Result<String, Diagnostic> {
-    let name = match options.config_type {
-        ProfileName::Dev => "dev",
-        ProfileName::Production => "production",
-        ProfileName::Minimal => "minimal",
-        ProfileName::Enterprise => "enterprise",
-        ProfileName::Claude => "claude",
-    };
+    let name = options.config_type.as_str();
     let (_, text) = sources::PROFILES
         .iter()
         .find(|(known, _)| *known == name)

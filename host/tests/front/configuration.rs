@@ -208,9 +208,10 @@ fn the_plugin_list_can_be_given_anywhere_and_has_to_be_a_list() {
 
 #[test]
 fn profiles_lie_under_the_file_and_all_of_them_are_valid() {
-    for name in ["dev", "production", "minimal", "enterprise", "claude"] {
+    use ratchet_host::cli::commands::ProfileName::{Claude, Dev, Enterprise, Minimal, Production};
+    for name in [Dev, Production, Minimal, Enterprise, Claude] {
         let world = World::default().profile(name);
-        assert_eq!(world.outcome(), "", "{name}");
+        assert_eq!(world.outcome(), "", "{name:?}");
     }
     let world = World::file("profile: production\nlogging: {level: error}\n");
     let settings = world.load().expect("valid").settings;

@@ -130,6 +130,21 @@ fn two_files_of_one_id_are_refused() {
 }
 
 #[test]
+fn a_command_belongs_to_one_plugin() {
+    let here = Installation::new();
+    for (id, command) in [("acme.a", "sweep"), ("acme.b", "sweep"), ("acme.c", "plugins list")] {
+        let command = serde_json::json!([{"name": command, "summary": "Does it."}]);
+        let value = crate::world::manifest(id, serde_json::json!({"commands": command}));
+        let file = format!("lib/lib{}.so", id.replace('.', "_"));
+        library(&here.path(&file), &serde_json::to_string(&value).expect("JSON"));
+    }
+    here.configure("plugins: [acme.a, acme.b, acme.c]\n");
+    let (code, text) = here.text(&["plugins", "check"]);
+    assert_eq!(code, 78);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn files_that_others_can_change_are_refused() {
     let here = Installation::new();
     let file = here.plugin("libacme_open.so", "acme.open");

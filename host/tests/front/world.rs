@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ratchet_host::cli::Globals;
+use ratchet_host::cli::commands::ProfileName;
 use ratchet_host::config::{self, Configuration, Resolved};
 use ratchet_host::diagnostic::{self, Diagnostic};
 use ratchet_host::discovery::{Catalogue, Installed};
@@ -36,8 +37,8 @@ impl World {
         self
     }
 
-    pub(crate) fn profile(mut self, name: &str) -> Self {
-        self.globals.profile = Some(name.to_owned());
+    pub(crate) fn profile(mut self, name: ProfileName) -> Self {
+        self.globals.profile = Some(name);
         self
     }
 
