@@ -3,10 +3,11 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ratchet_host::lifecycle::Running;
-use ratchet_plugin_api::{Call, Code, Result};
+use ratchet_plugin_api::{Call, Code, Remote, Result, Service, Stream, service};
 use serde_json::json;
 use support::{PATIENCE, configured, delivery, elsewhere, planned, sink, start};
 
@@ -32,10 +33,8 @@ async fn sins(sin: &str, expected: Result<(), Code>) {
     let running = hostile_and_victim().await;
     let hostile = sink(&running, "hostile").unwrap();
     let sinning = hostile.deliver(delivery(json!({"sin": sin})));
-    let (result, ()) = tokio::join!(
-        Call::timeout(PATIENCE, sinning),
-        async { victim_answers(&running).await }
-    );
+    let (result, ()) =
+        tokio::join!(Call::timeout(PATIENCE, sinning), async { victim_answers(&running).await });
     assert_eq!(result.map(drop).map_err(|error| error.code), expected, "{sin}");
     // The sinner itself answers again, unless it has left.
     if sin != "vanish" {
@@ -163,6 +162,60 @@ async fn sins_of_stopping_do_not_keep_the_host_from_stopping() {
         let began = Instant::now();
         tokio::time::timeout(PATIENCE, running.stop()).await.expect("it stops");
         assert!(began.elapsed() < Duration::from_secs(3), "{config}: {:?}", began.elapsed());
+    }
+}
+
+/// The fixture's other contract, as its consumers know it.
+#[service(id = "acme.ticker", version = "1.0")]
+trait Ticker {
+    /// Counts from 0 in a way that depends on `sin`.
+    async fn count(&self, sin: String) -> Result<Stream<u64>>;
+}
+
+fn ticker(running: &Running) -> Arc<dyn Ticker> {
+    let declared = <dyn Ticker as Service>::DECLARATION;
+    let binding = running.registry().bind(declared.id, declared.major, None).unwrap();
+    <dyn Ticker as Service>::client(Remote::new(binding.service))
+}
+
+/// Reads to the end; gives how many items came and how it ended.
+async fn drain(mut numbers: Stream<u64>, most: u64) -> (u64, Option<Code>) {
+    let mut read = 0;
+    while read < most {
+        match numbers.next().await {
+            Some(Ok(number)) => {
+                assert_eq!(number, read, "numbers come in order");
+                read += 1;
+            }
+            Some(Err(error)) => return (read, Some(error.code)),
+            None => break,
+        }
+    }
+    (read, None)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sins_of_streams_end_the_stream_and_nothing_else() {
+    for placed in [planned(HOSTILE), elsewhere(planned(HOSTILE), 1)] {
+        let (running, _) = start(vec![planned(VICTIM), placed]).await.expect("both start");
+        let ticker = ticker(&running);
+        for (sin, expected) in [
+            ("endless", (5_000, None)),
+            ("fail-at-ten", (10, Some(Code::Unavailable))),
+            ("panic-at-ten", (10, Some(Code::Panicked))),
+            ("panic-when-dropped", (100, None)),
+        ] {
+            let numbers = ticker.count(sin.into()).await.unwrap();
+            let drained = tokio::time::timeout(PATIENCE, drain(numbers, 5_000.min(expected.0 + 1)));
+            let (read, code) = drained.await.unwrap_or_else(|_| panic!("{sin} hangs"));
+            assert!(read >= expected.0.min(5_000), "{sin}: {read} came");
+            assert_eq!(code, expected.1, "{sin}");
+        }
+        let mut silent = ticker.count("silent".into()).await.unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(50), silent.next()).await.is_err());
+        drop(silent);
+        victim_answers(&running).await;
+        running.stop().await;
     }
 }
 

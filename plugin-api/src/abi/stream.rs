@@ -1,6 +1,7 @@
 //! Streams across the waist: pulled in batches, so back-pressure costs nothing.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -169,7 +170,15 @@ impl Stream for RawStream {
             *this = Self::from_box(hosted.into_box());
         }
         match &mut this.kind {
-            Kind::Local(source) => source.as_mut().poll_next(context),
+            Kind::Local(source) => {
+                // Contained item by item, so that those before a panic still arrive.
+                let polled = catch_unwind(AssertUnwindSafe(|| source.as_mut().poll_next(context)));
+                polled.unwrap_or_else(|payload| {
+                    let error = crate::guard::panicked("a stream", payload);
+                    *this = Self::local(futures_util::stream::empty());
+                    Poll::Ready(Some(Err(error)))
+                })
+            }
             Kind::Remote(remote) => remote.poll_next(context),
             Kind::Hosted(_) => Poll::Ready(None),
         }
