@@ -40,6 +40,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    anatomy: ;
     abort: AbortController, AbortSignal, DOMException, Event, EventTarget;
     base64: atob, btoa;
     clone: structuredClone;
@@ -50,10 +51,12 @@ scripts! {
     errors: AuthenticationError, AuthorizationError, NetworkError, HttpError, ValidationError,
         ConfigurationError, RateLimitError, ServiceUnavailableError, TimeoutError, DataError;
     failure: ;
+    format: ;
     fetch: fetch;
     headers: Headers;
     inspect: ;
     performance: performance;
+    reports: ;
     response: Response;
     timers: setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate,
         queueMicrotask;

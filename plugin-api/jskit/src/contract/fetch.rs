@@ -1,5 +1,6 @@
 //! `fetch`, awaited and not.
 
+use ratchet_plugin_api::model::LogLevel::Info;
 use ratchet_plugin_api::model::{FetchMock, Json, MockReply};
 
 use super::{Case, case, mock_json, mock_text};
@@ -116,7 +117,7 @@ fn reading() -> Vec<Case> {
             "() => { console.log(fetch('https://t.example/')); return null }",
         )
         .mock(mock_text(None, "*", 200, "x"))
-        .returns("null"),
+        .logs_holding(Info, "Response {\n  ok: true"),
         case(
             "a URL object",
             "async () => (await fetch(new URL('/items', \

@@ -34,6 +34,8 @@ pub struct Case {
     pub request: RunRequest,
     expected: Expected,
     logs: Option<Vec<(LogLevel, String)>>,
+    lines_holding: Vec<(LogLevel, &'static str)>,
+    dropped: Option<u64>,
     exchanges: Option<usize>,
 }
 
@@ -70,7 +72,8 @@ fn case(name: &'static str, source: &str) -> Case {
         fetch: FetchPolicy::Denied,
     };
     let expected = Expected::Output(serde_json::Value::Null);
-    Case { name, request, expected, logs: None, exchanges: None }
+    let lines_holding = Vec::new();
+    Case { name, request, expected, logs: None, lines_holding, dropped: None, exchanges: None }
 }
 
 fn json(text: &str) -> serde_json::Value {
@@ -177,6 +180,17 @@ impl Case {
         self
     }
 
+    /// Expects a line of `level` that contains `text`.
+    fn logs_holding(mut self, level: LogLevel, text: &'static str) -> Self {
+        self.lines_holding.push((level, text));
+        self
+    }
+
+    fn drops(mut self, lines: u64) -> Self {
+        self.dropped = Some(lines);
+        self
+    }
+
     fn exchanges(mut self, count: usize) -> Self {
         self.exchanges = Some(count);
         self
@@ -198,6 +212,14 @@ impl Case {
             if logs != *expected {
                 return Err(format!("logged {logs:?} instead of {expected:?}"));
             }
+        }
+        for (level, text) in &self.lines_holding {
+            if !report.logs.iter().any(|line| line.level == *level && line.message.contains(text)) {
+                return Err(format!("logged no {level:?} with `{text}`: {:?}", report.logs));
+            }
+        }
+        if self.dropped.is_some_and(|count| count != report.logs_dropped) {
+            return Err(format!("dropped {} lines of log", report.logs_dropped));
         }
         if let Some(count) = self.exchanges
             && report.http.len() != count

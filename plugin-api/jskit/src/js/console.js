@@ -1,81 +1,37 @@
-// `console`: each call is one line of the run's log.
+// `console`: each call is one line of the run's log. What is used less is in `reports`.
 (function (host, load) {
   "use strict";
-  const counts = new Map();
-  const clocks = new Map();
-  let indent = "";
+  const layout = { indent: "" };
+
+  function show(value) {
+    if (typeof value === "string") return value;
+    const simple = typeof value === "boolean" || value === undefined || value === null;
+    return simple || (typeof value === "number" && value !== 0) ? `${value}` : load("inspect").inspect(value);
+  }
 
   function format(values) {
     const [first] = values;
-    if (values.length === 1 && typeof first === "string") return first;
-    return load("inspect").format(values);
+    if (values.length === 1) return show(first);
+    if (typeof first === "string" && first.includes("%")) return load("format").format(values);
+    return values.map(show).join(" ");
   }
 
   function write(level, values) {
     // Once the log is full there is no point in formatting what will be dropped.
     if (!host("log.open")) return;
+    const { indent } = layout;
     const text = format(values);
     host(`log.${level}`, indent === "" ? text : indent + text.replaceAll("\n", `\n${indent}`));
   }
 
-  function writer(level) {
-    return (...values) => write(level, values);
+  const console = {};
+  for (const [name, level] of [["log", "info"], ["info", "info"], ["debug", "debug"],
+    ["warn", "warn"], ["error", "error"], ["dirxml", "info"]]) {
+    console[name] = { [name]: (...values) => write(level, values) }[name];
   }
-
-  function elapsed(label, values) {
-    const start = clocks.get(label);
-    if (start === undefined) return write("warn", [`There is no timer "${label}"`]);
-    write("info", [`${label}: ${(host("clock") - start).toFixed(3)}ms`, ...values]);
+  for (const name of ["trace", "dir", "table", "assert", "count", "countReset", "time", "timeLog",
+    "timeEnd", "group", "groupCollapsed", "groupEnd", "clear"]) {
+    console[name] = { [name]: (...values) => load("reports")[name](...values) }[name];
   }
-
-  function group(...values) {
-    if (values.length > 0) write("info", values);
-    indent += "  ";
-  }
-
-  const console = {
-    log: writer("info"), info: writer("info"), debug: writer("debug"), warn: writer("warn"),
-    error: writer("error"), dirxml: writer("info"),
-    trace(...values) {
-      const calls = `${new Error().stack}`.split("\n")
-        .filter((line) => line.includes(" at ") && !line.includes("ratchet:"));
-      write("trace", [[`Trace${values.length ? ": " : ""}${format(values)}`, ...calls].join("\n")]);
-    },
-    dir(value, options) {
-      write("info", [load("inspect").inspect(value, options)]);
-    },
-    table(data, columns) {
-      write("info", [load("inspect").table(data, columns)]);
-    },
-    assert(condition, ...values) {
-      if (condition) return;
-      const [first, ...rest] = values;
-      if (values.length === 0) write("error", ["Assertion failed"]);
-      else if (typeof first === "string") write("error", [`Assertion failed: ${first}`, ...rest]);
-      else write("error", ["Assertion failed:", ...values]);
-    },
-    count(label = "default") {
-      counts.set(`${label}`, (counts.get(`${label}`) ?? 0) + 1);
-      write("info", [`${label}: ${counts.get(`${label}`)}`]);
-    },
-    countReset(label = "default") {
-      counts.delete(`${label}`);
-    },
-    time(label = "default") {
-      clocks.set(`${label}`, host("clock"));
-    },
-    timeLog(label = "default", ...values) {
-      elapsed(`${label}`, values);
-    },
-    timeEnd(label = "default") {
-      elapsed(`${label}`, []);
-      clocks.delete(`${label}`);
-    },
-    group, groupCollapsed: group,
-    groupEnd() {
-      indent = indent.slice(2);
-    },
-    clear() {},
-  };
-  return { console };
+  return { console, format, write, layout };
 })
