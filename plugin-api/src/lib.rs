@@ -101,3 +101,8 @@ pub mod __private {
         context.provide_on(instance, provider, executor)
     }
 }
+
+/// The author's guide: its code is compiled and run with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/plugin-authors.md")]
+struct AuthorsGuide;

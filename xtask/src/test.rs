@@ -26,7 +26,8 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
     if !process::has_cargo_subcommand(&project.root, "nextest") {
         let mut tests = process::cargo(&project.root);
         tests.args(["test", "--no-fail-fast"]).args(scope).args(arguments);
-        return process::run(&mut tests);
+        process::run(&mut tests)?;
+        return if everything { test_samples(project) } else { Ok(()) };
     }
     let mut tests = process::cargo(&project.root);
     tests.args(["nextest", "run"]).args(scope).args(arguments);
@@ -35,6 +36,7 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
     }
     process::run(&mut tests)?;
     if everything {
+        test_samples(project)?;
         // nextest runs no documentation tests.
         process::run(process::cargo(&project.root).args(["test", "--doc", "--workspace"]))?;
     }
@@ -46,7 +48,7 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
 pub(crate) fn build_what_tests_load(project: &Project) -> Result {
     let mut cargo = process::cargo(&project.root);
     process::run(cargo.args(["build", "--workspace", "--lib", "--bins", "--tests"]))?;
-    for folder in outside_workspaces(project)? {
+    for folder in [newer_fixtures(project)].into_iter().chain(sample_plugins(project)?) {
         let mut cargo = process::cargo(&folder);
         cargo.args(["build", "--workspace", "--locked", "--target-dir"]).arg(&project.target);
         process::run(&mut cargo)?;
@@ -74,12 +76,26 @@ fn build_with_second_toolchain(project: &Project) -> Result {
     process::run(&mut cargo)
 }
 
-/// The folders of workspaces that are not part of this one: the fixtures of another version, and
-/// the third-party plugins in `sample/plugins`.
-fn outside_workspaces(project: &Project) -> Result<Vec<PathBuf>> {
+/// Runs the tests that third parties wrote for their plugins.
+fn test_samples(project: &Project) -> Result {
+    for folder in sample_plugins(project)? {
+        let mut tests = process::cargo(&folder);
+        tests.args(["test", "--workspace", "--locked", "--target-dir"]).arg(&project.target);
+        process::run(&mut tests)?;
+    }
+    Ok(())
+}
+
+/// The workspace with a host and a plugin of a later version of the api.
+fn newer_fixtures(project: &Project) -> PathBuf {
+    project.root.join("host/tests/fixtures/newer")
+}
+
+/// The workspaces of third parties' plugins.
+fn sample_plugins(project: &Project) -> Result<Vec<PathBuf>> {
     let samples = project.root.join("sample/plugins");
     let reading = format!("reading {}", samples.display());
-    let mut folders = vec![project.root.join("host/tests/fixtures/newer")];
+    let mut folders = Vec::new();
     for entry in std::fs::read_dir(&samples).while_doing(&reading)? {
         let folder = entry.while_doing(&reading)?.path();
         if folder.join("Cargo.toml").is_file() {
