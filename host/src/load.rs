@@ -65,7 +65,9 @@ fn check_layout(header: &LibHeader) -> Result<()> {
         if let Err(details) = forward {
             tracing::debug!(%details, "layouts differ");
         }
-        refusal("its layout is not that of this api version, so it was built against a changed copy")
+        refusal(
+            "its layout is not that of this api version, so it was built against a changed copy",
+        )
     })
 }
 

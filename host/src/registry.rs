@@ -60,7 +60,12 @@ pub struct ProviderReport {
 impl Registry {
     /// An empty registry that prefers `binds` (contract id to plugin or instance).
     pub fn new(binds: BTreeMap<String, String>) -> Self {
-        Self { providers: RwLock::default(), binds, changes: watch::Sender::new(0), registrations: AtomicU64::new(1) }
+        Self {
+            providers: RwLock::default(),
+            binds,
+            changes: watch::Sender::new(0),
+            registrations: AtomicU64::new(1),
+        }
     }
 
     /// Finds the provider of a contract; see [`Host::bind`](ratchet_plugin_api::abi::Host::bind).
