@@ -33,4 +33,5 @@ pub use engine::{
 };
 pub use globals::Native;
 pub use host::{FetchPort, Host};
+pub use source::unsafe_to_parse;
 pub use thread::JsThread;

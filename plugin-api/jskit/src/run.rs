@@ -10,7 +10,7 @@ use crate::failure::{Origin, Shift, plain};
 use crate::globals::{Native, Script, is_loaded, load};
 use crate::host::Next;
 use crate::schema::SchemaCache;
-use crate::source::{Form, Shape, survey};
+use crate::source::{Form, Shape, survey, unsafe_to_parse};
 
 /// Put before a function that has no name, so that it is an expression and not a statement that
 /// lacks one. Unlike parentheses it needs no counterpart at the end.
@@ -42,7 +42,7 @@ fn attempt<R: Realm>(realm: &mut R, request: &RunRequest, schemas: &mut SchemaCa
     let shape = survey(&request.program.source);
     let entry = (&request.program.entry, shape.unsafe_to_parse.clone());
     let modules = &request.program.modules;
-    let imported = modules.iter().map(|(file, source)| (file, survey(source).unsafe_to_parse));
+    let imported = modules.iter().map(|(file, source)| (file, unsafe_to_parse(source)));
     for (file, reason) in std::iter::once(entry).chain(imported) {
         let Some(reason) = reason else { continue };
         let frame = StackFrame { function: String::new(), file: file.clone(), line: 1, column: 1 };
@@ -321,7 +321,7 @@ pub(crate) fn check<R: Realm>(realm: &mut R, program: &Program) -> ProgramReport
         }
     }
     for (file, source) in &program.modules {
-        if let Some(reason) = survey(source).unsafe_to_parse {
+        if let Some(reason) = unsafe_to_parse(source) {
             problem(unplaced(file, reason));
         } else if !file.ends_with(".json")
             && let Err(fault) = realm.parse(SourceKind::Module, file, source)

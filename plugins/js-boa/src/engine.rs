@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use boa_engine::context::HostHooks;
-use boa_engine::{Context, JsError, JsValue, js_string};
-use ratchet_jskit::{Engine, Host, Visit};
+use boa_engine::{Context, JsError, JsNativeError, JsResult, JsString, JsValue, js_string};
+use ratchet_jskit::{Engine, Host, Visit, unsafe_to_parse};
 use ratchet_plugin_api::services::RuntimeInfo;
 use ratchet_plugin_api::{Error, Result};
 
@@ -89,6 +89,21 @@ impl HostHooks for Hooks {
     /// sandboxed worker could not read the time zone's file anyway.
     fn local_timezone_offset_seconds(&self, _unix_time_seconds: i64) -> i32 {
         0
+    }
+
+    /// Keeps `eval` and `new Function` from using up the stack of the parser.
+    fn ensure_can_compile_strings(
+        &self,
+        _realm: boa_engine::realm::Realm,
+        _parameters: &[JsString],
+        body: &JsString,
+        _direct: bool,
+        _context: &mut Context,
+    ) -> JsResult<()> {
+        match unsafe_to_parse(&body.to_std_string_lossy()) {
+            Some(reason) => Err(JsNativeError::syntax().with_message(reason).into()),
+            None => Ok(()),
+        }
     }
 
     /// An `ArrayBuffer` is allocated at once and a failed allocation ends the process, so one that

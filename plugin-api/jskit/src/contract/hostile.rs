@@ -108,6 +108,13 @@ pub(super) fn cases() -> Vec<Case> {
             "() => [eval('1+1'), new Function('return typeof globalThis')()]",
         )
         .returns(r#"[2, "object"]"#),
+        case("eval of a program nested deep", "() => eval('['.repeat(1e5))")
+            .throws("SyntaxError", ""),
+        case(
+            "new Function of a program nested deep",
+            "() => new Function('return ' + '('.repeat(1e5))",
+        )
+        .throws("SyntaxError", ""),
         case(
             "waiting on shared memory is refused",
             "() => { const a = new Int32Array(new SharedArrayBuffer(4)); return \
@@ -241,7 +248,6 @@ pub fn uncontained() -> Vec<Uncontained> {
             "() => new RegExp('('.repeat(1e5) + ')'.repeat(1e5))",
             STACK,
         ),
-        task("eval of a program nested deep", "() => eval('['.repeat(1e5))", STACK),
         task("JSON nested deep", "() => JSON.parse('['.repeat(1e5) + ']'.repeat(1e5))", STACK),
         task(
             "a million log lines of a kilobyte",

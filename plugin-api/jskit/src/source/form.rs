@@ -84,23 +84,31 @@ pub(crate) fn survey(source: &str) -> Shape {
             survey.add(token);
         }
     }
-    let unsafe_to_parse = if scanner.deepest() > DEEPEST_NESTING {
-        Some(format!(
-            "brackets are nested {} deep; at most {DEEPEST_NESTING} are accepted",
-            scanner.deepest()
-        ))
-    } else if chain.longest > LONGEST_CHAIN {
-        Some(format!(
-            "an expression has {} operators in a row; at most {LONGEST_CHAIN} are accepted",
-            chain.longest
-        ))
-    } else {
-        None
-    };
+    let unsafe_to_parse = excess(scanner.deepest(), chain.longest);
     survey.end_statement();
     let functions = std::mem::take(&mut survey.functions);
     let async_default = survey.async_default;
     Shape { form: survey.form(), unsafe_to_parse, functions, async_default }
+}
+
+/// Why `source` must not be handed to an engine's recursive parser, if so: it would use up the stack.
+pub fn unsafe_to_parse(source: &str) -> Option<String> {
+    let mut scanner = Scanner::new(source);
+    let mut chain = Chain::default();
+    scanner.by_ref().for_each(|token| chain.add(&token));
+    excess(scanner.deepest(), chain.longest)
+}
+
+fn excess(deepest: usize, longest: usize) -> Option<String> {
+    if deepest > DEEPEST_NESTING {
+        Some(format!("brackets are nested {deepest} deep; at most {DEEPEST_NESTING} are accepted"))
+    } else if longest > LONGEST_CHAIN {
+        Some(format!(
+            "an expression has {longest} operators in a row; at most {LONGEST_CHAIN} are accepted"
+        ))
+    } else {
+        None
+    }
 }
 
 /// Counts operators since the last token that ends an expression.

@@ -4,4 +4,5 @@
 mod form;
 mod scan;
 
+pub use form::unsafe_to_parse;
 pub(crate) use form::{Form, Shape, survey};
