@@ -18,10 +18,10 @@ use crate::config::settings::{Placement, Settings};
 use crate::diagnostic::Diagnostic;
 use crate::load;
 use crate::placement::{Pool, PoolOptions, WorkerSetup};
-use crate::plan::{Plan, Planned};
+use crate::plan::{Plan, Planned, Provider};
 use crate::registry::Registry;
 use crate::trust;
-use crate::view::{LogSink, Surroundings};
+use crate::view::{Bindings, LogSink, Surroundings};
 
 /// Where a host's plugins reach the world.
 pub struct Outlets {
@@ -79,8 +79,7 @@ impl Running {
             return Err(refusals);
         }
         let (stopping, stopped) = watch::channel(false);
-        let binds = binds(plan);
-        let registry = Arc::new(Registry::new(binds));
+        let registry = Arc::new(Registry::new());
         let answering = Arc::clone(&registry);
         let around = Surroundings {
             registry,
@@ -167,17 +166,13 @@ impl Running {
     }
 }
 
-/// Which plugin answers for which contract: what the plan decided, where it had to decide.
-fn binds(plan: &Plan) -> BTreeMap<String, String> {
-    let mut binds = BTreeMap::new();
-    for plugin in &plan.plugins {
-        for (service, provider) in &plugin.bindings {
-            let instance = &provider.instance;
-            let name = if instance.is_empty() { &provider.plugin } else { instance };
-            binds.entry(service.clone()).or_insert_with(|| name.clone());
-        }
-    }
-    binds
+/// Which provider answers the plugin for each contract, as the plan has decided.
+fn bindings(plugin: &Planned) -> Bindings {
+    let name = |provider: &Provider| match provider.instance.as_str() {
+        "" => provider.plugin.clone(),
+        instance => instance.to_owned(),
+    };
+    plugin.bindings.iter().map(|(service, provider)| (service.clone(), name(provider))).collect()
 }
 
 async fn start_one(
@@ -214,7 +209,7 @@ async fn start_here(
     let id = plugin.manifest.id.clone();
     let loaded = tokio::task::spawn_blocking(move || load::load(&path)).await;
     let module = loaded.map_err(|_| Error::internal("loading it panicked"))??;
-    let handle = module.make(around.view(&id))?;
+    let handle = module.make(around.view(&id, bindings(plugin)))?;
     let limit = settings.lifecycle.start_timeout();
     let started = tokio::time::timeout(limit, handle.start(plugin.config.to_string())).await;
     started.unwrap_or_else(|_| {
@@ -253,9 +248,11 @@ fn start_elsewhere(
         recycle_bytes: u64::from(plugin.settings.recycle_mb) << 20,
     };
     let registry = Arc::clone(&around.registry);
-    let view = around.view(&manifest.id);
+    let view = around.view(&manifest.id, Bindings::new());
+    let decided = bindings(plugin);
     let find = move |service: &str, major: u16| {
-        registry.bind(service, major, None).map(|binding| binding.service)
+        let wanted = decided.get(service).map(String::as_str);
+        registry.bind(service, major, wanted).map(|binding| binding.service)
     };
     let pool = Pool::start(options, manifest, find, Arc::clone(&around.log))?;
     for (target, provision) in manifest.provides.iter().enumerate() {

@@ -3,7 +3,6 @@
 //! Consumers keep a binding and ask whether it still stands; a provider that withdraws ends all
 //! bindings to it. Every change is counted, and watchers are told.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -14,8 +13,6 @@ use tokio::sync::watch;
 /// Who provides what. Providers stand in the order in which they came, which is plan order.
 pub struct Registry {
     providers: RwLock<Vec<Provider>>,
-    /// Contract id to the plugin or instance that configuration prefers.
-    binds: BTreeMap<String, String>,
     changes: watch::Sender<u64>,
     registrations: AtomicU64,
 }
@@ -58,21 +55,22 @@ pub struct ProviderReport {
 }
 
 impl Registry {
-    /// An empty registry that prefers `binds` (contract id to plugin or instance).
-    pub fn new(binds: BTreeMap<String, String>) -> Self {
+    /// An empty registry.
+    #[allow(clippy::new_without_default, reason = "a registry is made where a host begins")]
+    pub fn new() -> Self {
         Self {
             providers: RwLock::default(),
-            binds,
             changes: watch::Sender::new(0),
             registrations: AtomicU64::new(1),
         }
     }
 
     /// Finds the provider of a contract; see [`Host::bind`](ratchet_plugin_api::abi::Host::bind).
-    pub fn bind(&self, service: &str, major: u16, instance: Option<&str>) -> Result<Binding> {
+    ///
+    /// `wanted` is an instance's or a plugin's name.
+    pub fn bind(&self, service: &str, major: u16, wanted: Option<&str>) -> Result<Binding> {
         let providers = self.read();
         let mut offers = providers.iter().filter(|provider| provider.offers(service, major));
-        let wanted = instance.or_else(|| self.binds.get(service).map(String::as_str));
         if let Some(wanted) = wanted {
             let found = offers
                 .clone()

@@ -49,7 +49,17 @@ fn try_run(args: &[OsString]) -> Result<u8, Vec<Diagnostic>> {
     if globals.version {
         return print(concat!("ratchet ", env!("CARGO_PKG_VERSION"), "\n"));
     }
-    let configuration = config::load(&globals)?;
+    let configuration = match config::load(&globals) {
+        Ok(configuration) => configuration,
+        // Help is for those who need it, so a broken configuration does not withhold it.
+        Err(_) if asks_for_help(args) => {
+            return match cli::parse(args, &Catalogue::default()) {
+                Request::Print { text, .. } => print(&text),
+                _ => Ok(0),
+            };
+        }
+        Err(diagnostics) => return Err(diagnostics),
+    };
     let catalogue = discovery::catalogue(&configuration);
     match cli::parse(args, &catalogue) {
         Request::Print { text, to_stderr: false, code } => print(&text).map(|_| code),
@@ -67,6 +77,10 @@ fn try_run(args: &[OsString]) -> Result<u8, Vec<Diagnostic>> {
             code
         }
     }
+}
+
+fn asks_for_help(args: &[OsString]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h")
 }
 
 /// Prints a result. A reader that has gone away is its own business: the shell's convention is to

@@ -1,5 +1,6 @@
 //! What a plugin sees of its host: the registry, the log, standard output, and when to stop.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
@@ -12,6 +13,9 @@ use crate::registry::Registry;
 
 /// Takes events for the log.
 pub type LogSink = Arc<dyn Fn(LogRecord) + Send + Sync>;
+
+/// Which provider (an instance's or a plugin's name) answers for a contract, by contract.
+pub type Bindings = BTreeMap<String, String>;
 
 /// Answers a question of a plugin about the host: what is asked, and its arguments.
 pub type Answerer = Arc<dyn Fn(&str, &str) -> Result<String> + Send + Sync>;
@@ -34,21 +38,24 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// The view of the plugin called `plugin`; its futures need the present runtime.
-    pub fn view(&self, plugin: &str) -> HostHandle {
-        let view = View { plugin: plugin.to_owned(), around: self.clone() };
+    /// The view of the plugin called `plugin`, for which `bindings` (contract to provider) are
+    /// decided; its futures need the present runtime.
+    pub fn view(&self, plugin: &str, bindings: Bindings) -> HostHandle {
+        let view = View { plugin: plugin.to_owned(), bindings, around: self.clone() };
         HostHandle::new(Arc::new(view), Executor::inline(Handle::current()))
     }
 }
 
 struct View {
     plugin: String,
+    bindings: Bindings,
     around: Surroundings,
 }
 
 impl Host for View {
     fn bind(&self, service: &str, major: u16, instance: Option<&str>) -> Result<Binding> {
-        self.around.registry.bind(service, major, instance)
+        let decided = self.bindings.get(service).map(String::as_str);
+        self.around.registry.bind(service, major, instance.or(decided))
     }
 
     fn bind_all(&self, service: &str, major: u16) -> Vec<Binding> {

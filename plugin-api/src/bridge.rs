@@ -110,6 +110,8 @@ where
             level: level_number(*event.metadata().level()),
             plugin: self.plugin.clone(),
             target: event.metadata().target().to_owned(),
+            file: event.metadata().file().unwrap_or_default().to_owned(),
+            line: event.metadata().line().unwrap_or_default(),
             message: fields.message,
             fields: if fields.map.is_empty() {
                 String::new()

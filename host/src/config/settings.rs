@@ -168,7 +168,7 @@ pub struct Logging {
     /// being folded into it.
     #[default(true)]
     pub structured: bool,
-    /// Whether a line says which module of the code it comes from. JSON always does.
+    /// Whether a line says which file and line of the source it comes from.
     #[default(false)]
     pub include_location: bool,
     /// Where lines go.

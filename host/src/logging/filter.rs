@@ -82,6 +82,8 @@ mod tests {
             level,
             plugin: String::new(),
             target: target.into(),
+            file: "src/client.rs".into(),
+            line: 7,
             message: String::new(),
             fields: String::new(),
             spans: String::new(),

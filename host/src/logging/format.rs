@@ -43,6 +43,9 @@ fn json(style: Style, time: Timestamp, record: &LogRecord, line: &mut String) {
     put("level", level(record).to_ascii_lowercase().into());
     put("target", record.target.clone().into());
     put("plugin", record.plugin.clone().into());
+    if style.location && !record.file.is_empty() {
+        put("location", location(record).into());
+    }
     let fields = fields(record);
     if style.structured {
         put("message", record.message.clone().into());
@@ -107,7 +110,7 @@ fn text(style: Style, time: Timestamp, record: &LogRecord, line: &mut String) {
     };
     let _ = write!(line, "{}", dim(&plugin_name(&record.plugin)));
     if style.location {
-        let _ = write!(line, " {}", dim(&record.target));
+        let _ = write!(line, " {}", dim(&location(record)));
     }
     let fields = fields(record);
     line.push_str(": ");
@@ -135,6 +138,14 @@ fn context(record: &LogRecord, line: &mut String, dim: impl Fn(&str) -> String) 
     } else if record.trace != 0 {
         let _ = write!(line, " {}", dim(&format!("trace={:032x}", record.trace)));
     }
+}
+
+/// Where in the source a record is written, as far as it says.
+fn location(record: &LogRecord) -> String {
+    if record.file.is_empty() {
+        return record.target.clone();
+    }
+    format!("{}:{}", record.file, record.line)
 }
 
 fn color(level: u8) -> u8 {
@@ -179,6 +190,8 @@ mod tests {
             level: 3,
             plugin: "ratchet.http.fetch".into(),
             target: "ratchet_http_fetch::client".into(),
+            file: "src/client.rs".into(),
+            line: 7,
             message: "answered\nFORGED".into(),
             fields: r#"{"status":200,"url":"http://a b"}"#.into(),
             spans: "run".into(),

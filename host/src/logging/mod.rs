@@ -228,6 +228,8 @@ impl Writer {
                 level: 2,
                 plugin: HOST.into(),
                 target: module_path!().into(),
+                file: file!().into(),
+                line: line!(),
                 message,
                 fields: String::new(),
                 spans: String::new(),

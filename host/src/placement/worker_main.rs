@@ -95,7 +95,7 @@ async fn serve(
     setup: &WorkerSetup,
     prepared: Result<(PluginModuleRef, sandbox::Enforced)>,
 ) -> Result<()> {
-    let registry = Arc::new(Registry::new(Default::default()));
+    let registry = Arc::new(Registry::new());
     let offered = Arc::clone(&registry);
     let plugin = setup.plugin.clone();
     let provides = setup.provides.clone();
@@ -158,7 +158,7 @@ async fn start(
     if !enforced.missing.is_empty() {
         tracing::debug!(missing = enforced.missing.join(", "), "the sandbox is incomplete");
     }
-    let plugin = module.make(surroundings.view(&setup.plugin))?;
+    let plugin = module.make(surroundings.view(&setup.plugin, Default::default()))?;
     plugin.start(setup.config.clone()).await?;
     Ok(plugin)
 }

@@ -12,6 +12,8 @@ fn record(level: u8, target: &str, message: &str) -> LogRecord {
         level,
         plugin: "acme.kit".into(),
         target: target.into(),
+        file: "src/client.rs".into(),
+        line: 7,
         message: message.into(),
         fields: r#"{"n":1}"#.into(),
         spans: String::new(),

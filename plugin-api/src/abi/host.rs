@@ -58,8 +58,12 @@ pub struct LogRecord {
     pub level: u8,
     /// The plugin it comes from.
     pub plugin: String,
-    /// Where in the code, such as `ratchet_http_fetch::policy`.
+    /// Which part of the code speaks, such as `ratchet_http_fetch::policy`.
     pub target: String,
+    /// The source file it is written in; empty where it is not known.
+    pub file: String,
+    /// The line in that file; 0 where it is not known.
+    pub line: u32,
     /// What happened.
     pub message: String,
     /// The event's fields: a JSON object, or empty.
@@ -129,6 +133,8 @@ pub struct RawRecord {
     level: u8,
     plugin: RString,
     target: RString,
+    file: RString,
+    line: u32,
     message: RString,
     fields: RString,
     spans: RString,
@@ -317,6 +323,8 @@ impl From<LogRecord> for RawRecord {
             level: record.level,
             plugin: record.plugin.into(),
             target: record.target.into(),
+            file: record.file.into(),
+            line: record.line,
             message: record.message.into(),
             fields: record.fields.into(),
             spans: record.spans.into(),
@@ -335,6 +343,8 @@ impl From<RawRecord> for LogRecord {
             level: raw.level,
             plugin: raw.plugin.into(),
             target: raw.target.into(),
+            file: raw.file.into(),
+            line: raw.line,
             message: raw.message.into(),
             fields: raw.fields.into(),
             spans: raw.spans.into(),
