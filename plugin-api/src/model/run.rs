@@ -43,7 +43,8 @@ pub struct Limits {
     pub log_bytes: u64,
     /// Nested JavaScript calls: `limit.recursion`.
     pub recursion: u32,
-    /// Requests `fetch` may start: `limit.fetches`.
+    /// Requests `fetch` may start; the next one fails with a `NetworkError` whose `code` is
+    /// `limit.fetches`.
     pub fetches: u32,
 }
 
