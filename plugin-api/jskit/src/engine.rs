@@ -250,7 +250,7 @@ pub enum ToJs {
     Text(String),
     /// A `Uint8Array` of its own.
     Bytes(Vec<u8>),
-    /// What this JSON text stands for.
+    /// What this JSON text stands for. It is nested no deeper than a thousand levels.
     Json(String),
 }
 

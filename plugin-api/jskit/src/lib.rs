@@ -21,6 +21,7 @@ mod engine;
 mod failure;
 mod globals;
 mod host;
+mod json;
 pub mod modules;
 mod run;
 mod schema;

@@ -9,6 +9,7 @@ use crate::engine::{Engine, Evaluated, Fault, FromJs, Realm, SourceKind, SyntaxF
 use crate::failure::{Origin, Shift, plain};
 use crate::globals::{Native, Script, is_loaded, load};
 use crate::host::Next;
+use crate::json::check_nesting;
 use crate::schema::SchemaCache;
 use crate::source::{Form, Shape, survey, unsafe_to_parse};
 
@@ -130,6 +131,9 @@ impl<R: Realm> Run<'_, R> {
             Entry::Function(function) => {
                 let mut arguments = Vec::with_capacity(2);
                 for document in std::iter::once(&self.request.input).chain(&self.request.context) {
+                    check_nesting(document.as_str()).map_err(|reason| {
+                        plain(FailureKind::InvalidInput, "SyntaxError", reason)
+                    })?;
                     let value = self.realm.value(ToJs::Json(document.as_str().to_owned()));
                     arguments.push(value.map_err(|fault| {
                         self.origin.error(self.realm, FailureKind::InvalidInput, fault)
@@ -139,7 +143,12 @@ impl<R: Realm> Run<'_, R> {
             }
         };
         let value = self.settled(value)?;
-        self.serialise(&value)
+        let output = self.serialise(&value)?;
+        // What a task does with an error that tells of a limit must not hide that it was reached.
+        match self.realm.host().stopped() {
+            Some(kind) => Err(self.origin.limit(kind, "").into()),
+            None => Ok(output),
+        }
     }
 
     fn module_entry(&mut self, shape: &Shape, source: &str) -> Step<Entry<R::Value>> {

@@ -47,7 +47,7 @@ struct RunJob {
     session: Session,
     reply: Reply,
     /// Dropped when the run is over.
-    _running: mpsc::Sender<()>,
+    running: mpsc::Sender<()>,
 }
 
 enum Reply {
@@ -143,7 +143,7 @@ impl JsThread {
         let (running, over) = mpsc::channel();
         let _guard = Guard { cancel, over };
         let reply = Reply::Once(reply);
-        self.send(Job::Run(Box::new(RunJob { request, session, reply, _running: running })))?;
+        self.send(Job::Run(Box::new(RunJob { request, session, reply, running })))?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -157,7 +157,7 @@ impl JsThread {
         let session = self.session(&request, Arc::clone(&cancel), woken, Some(events.clone()));
         let reply = Reply::Stream(events);
         let (running, over) = mpsc::channel();
-        self.send(Job::Run(Box::new(RunJob { request, session, reply, _running: running })))?;
+        self.send(Job::Run(Box::new(RunJob { request, session, reply, running })))?;
         Ok(Stream::new(Followed { stream, _guard: Guard { cancel, over } }))
     }
 
@@ -245,11 +245,20 @@ fn serve<E: Engine>(queue: &mpsc::Receiver<Job>) {
                 let _ = reply.send(result);
             }
             Job::Run(job) => {
-                let RunJob { request, session, reply, _running } = *job;
-                let result = fresh.and_then(|fresh| {
-                    contained(|| Ok(run_in(fresh, &request, session, &mut schemas)))
-                });
+                let RunJob { request, session, reply, running } = *job;
+                let (result, used) = match fresh {
+                    Ok(mut fresh) => {
+                        let run = || Ok(run_in(&mut fresh, &request, session, &mut schemas));
+                        (contained(run), Some(fresh))
+                    }
+                    Err(error) => (Err(error), None),
+                };
                 reply.send(result);
+                drop(running);
+                // Whoever asked need not wait until the context is taken apart.
+                if contained(|| Ok(drop(used))).is_err() {
+                    tracing::warn!("a context could not be taken apart");
+                }
             }
         }
     }
@@ -283,7 +292,7 @@ fn check_in<E: Engine>(mut fresh: Fresh<E>, program: &Program) -> ProgramReport 
 }
 
 fn run_in<E: Engine>(
-    mut fresh: Fresh<E>,
+    fresh: &mut Fresh<E>,
     request: &RunRequest,
     session: Session,
     schemas: &mut SchemaCache,

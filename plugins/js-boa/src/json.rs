@@ -9,37 +9,12 @@ use boa_engine::{Context, JsObject, JsString, JsValue};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-/// How deep the arrays and objects of a document may be nested.
-const DEEPEST_NESTING: usize = 1_000;
-
-/// How deep arrays and objects are nested in `text`.
-fn nesting(text: &str) -> usize {
-    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'[' | b'{' if !quoted => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
 /// Reads `text`, as `JSON.parse` would.
 ///
 /// # Errors
 /// What is wrong with it, and where.
 pub(crate) fn parse(text: &str, context: &mut Context) -> serde_json::Result<JsValue> {
-    if nesting(text) > DEEPEST_NESTING {
-        let message = format!("it is nested deeper than {DEEPEST_NESTING} levels");
-        return Err(serde_json::Error::custom(message));
-    }
+    // How deep it is nested is bounded, see `ToJs::Json`.
     let mut deserializer = serde_json::Deserializer::from_str(text);
     deserializer.disable_recursion_limit();
     let value = Value { context }.deserialize(&mut deserializer)?;
@@ -112,16 +87,5 @@ impl<'de> Visitor<'de> for Value<'_> {
             object.insert_property(PropertyKey::from(JsString::from(key.as_str())), property);
         }
         Ok(object.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nesting_counts_brackets_outside_of_text() {
-        assert_eq!(nesting("1"), 0);
-        assert_eq!(nesting(r#"{"a": [1, {"b": "[[[\"[["}]}"#), 3);
     }
 }

@@ -192,7 +192,7 @@ fn refused() -> Vec<Case> {
             "function(input) { return input +* 2; }",
             "",
         )
-        .at_column("main.js", 1, 33),
+        .at_column("main.js", 1, &[33]),
         refused("an unfinished file", "function main() {", ""),
     ]
 }

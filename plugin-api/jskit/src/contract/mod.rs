@@ -48,7 +48,7 @@ struct Failure {
     kind: FailureKind,
     class: Option<&'static str>,
     message: &'static str,
-    frame: Option<(&'static str, u32, Option<u32>)>,
+    frame: Option<(&'static str, u32, &'static [u32])>,
     function: Option<&'static str>,
     details: Option<serde_json::Value>,
     causes: &'static [&'static str],
@@ -152,11 +152,12 @@ impl Case {
 
     /// Expects the innermost frame at `line` of `file`.
     fn at(self, file: &'static str, line: u32) -> Self {
-        self.failure(|failure| failure.frame = Some((file, line, None)))
+        self.failure(|failure| failure.frame = Some((file, line, &[])))
     }
 
-    fn at_column(self, file: &'static str, line: u32, column: u32) -> Self {
-        self.failure(|failure| failure.frame = Some((file, line, Some(column))))
+    /// Expects the innermost frame at `line` of `file`, in one of these columns.
+    fn at_column(self, file: &'static str, line: u32, columns: &'static [u32]) -> Self {
+        self.failure(|failure| failure.frame = Some((file, line, columns)))
     }
 
     fn in_function(self, name: &'static str) -> Self {
@@ -242,11 +243,11 @@ impl Failure {
         if !error.message.contains(self.message) {
             return wrong("message");
         }
-        if let Some((file, line, column)) = self.frame {
+        if let Some((file, line, columns)) = self.frame {
             let Some(frame) = error.stack.first() else { return wrong("stack (none)") };
             if frame.file != file
                 || frame.line != line
-                || column.is_some_and(|column| column != frame.column)
+                || !columns.is_empty() && !columns.contains(&frame.column)
             {
                 return wrong("innermost frame");
             }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::{Arguments, OpError, OpResult};
 use crate::engine::{ErrorClass, FromJs, ToJs};
+use crate::json::check_nesting;
 
 /// What `crypto.getRandomValues` gives at most at once (Web Cryptography API, section 10.1.1).
 const MOST_RANDOM: f64 = 65_536.0;
@@ -28,10 +29,15 @@ pub(crate) fn operate(group: &str, name: &str, arguments: Arguments<'_>) -> OpRe
         ("base64", "decode") => decode_base64(arguments.text(0)?),
         ("random", "bytes") => random(arguments.number(0)?),
         ("random", "uuid") => Ok(ToJs::Text(uuid::Uuid::new_v4().to_string())),
-        ("json", "parse") => Ok(ToJs::Json(arguments.text(0)?.to_owned())),
+        ("json", "parse") => parse_json(arguments.text(0)?),
         ("digest", algorithm) => digest(algorithm, arguments.bytes(0)?),
         _ => Err(OpError::type_error(format!("there is no host operation `{group}.{name}`"))),
     }
+}
+
+fn parse_json(text: &str) -> OpResult {
+    check_nesting(text).map_err(|reason| OpError::Throw(ErrorClass::Syntax, reason))?;
+    Ok(ToJs::Json(text.to_owned()))
 }
 
 fn decode(bytes: &[u8], fatal: bool, keep_mark: bool) -> OpResult {

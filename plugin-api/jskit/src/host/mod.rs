@@ -148,6 +148,14 @@ impl Host {
         self.stopped.get()
     }
 
+    /// Ends the run, whatever the task does meanwhile: for an engine that has found a limit to be
+    /// reached. The first reason stands.
+    pub fn stop(&self, kind: FailureKind) {
+        if self.stopped.get().is_none() {
+            self.stopped.set(Some(kind));
+        }
+    }
+
     /// Why this run was stopped, where an engine only knows that it was.
     pub fn stopped(&self) -> Option<FailureKind> {
         self.stopped.get()
