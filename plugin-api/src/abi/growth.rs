@@ -22,7 +22,10 @@ macro_rules! growing {
         pub trait $name: $bound $(+ $more)* {
             $($frozen)*
 
-            fn rehearse(&self, what: abi_stable::std_types::RStr<'_>) -> crate::abi::growth::Answer {
+            fn rehearse(
+                &self,
+                what: abi_stable::std_types::RStr<'_>,
+            ) -> crate::abi::growth::Answer {
                 crate::abi::growth::absent(what)
             }
         }

@@ -64,7 +64,11 @@ fn explain(before: &str, now: &str) -> String {
     for (section, rule) in RULES {
         let missing = |from: &[(&str, &str, &str)], other: &[(&str, &str, &str)], sign: char| {
             let gone = from.iter().filter(|line| line.0 == *section && !other.contains(line));
-            gone.map(|(_, owner, line)| format!("  {sign} {owner}: {line}\n")).collect::<String>()
+            gone.map(|(_, owner, line)| match *owner {
+                "" => format!("  {sign} {line}\n"),
+                owner => format!("  {sign} {owner}: {line}\n"),
+            })
+            .collect::<String>()
         };
         let changes = missing(&before, &now, '-') + &missing(&now, &before, '+');
         let within = |lines: &[(&str, &str, &str)]| {
