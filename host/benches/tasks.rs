@@ -101,9 +101,7 @@ async fn throughput(runtime: &Arc<dyn JsRuntime>, callers: usize) -> f64 {
 async fn main() {
     println!("executions of a small task with a schema, each in a fresh context, isolated workers");
     for plugin in ["ratchet-js-boa", "ratchet-js-quickjs"] {
-        if !support::target_directory()
-            .join(format!("lib{}.so", plugin.replace('-', "_")))
-            .exists()
+        if !support::target_directory().join(format!("lib{}.so", plugin.replace('-', "_"))).exists()
         {
             continue;
         }
@@ -118,6 +116,9 @@ async fn main() {
         println!("  inside the runtime, p50           {inside:>8.0} us");
         println!("  beyond it (waist, pipe), p50 p99  {p50:>8.0} us {p99:>8.0} us");
         println!("  one worker                        {alone:>8.0} executions/s");
-        println!("  two workers                       {both:>8.0} executions/s  {:.2}x", both / alone);
+        println!(
+            "  two workers                       {both:>8.0} executions/s  {:.2}x",
+            both / alone
+        );
     }
 }

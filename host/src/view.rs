@@ -11,6 +11,9 @@ use tokio::sync::watch;
 
 use crate::registry::Registry;
 
+/// Writes to standard output.
+pub type Printer = Arc<dyn Fn(&[u8]) -> Result<()> + Send + Sync>;
+
 /// Takes events for the log.
 pub type LogSink = Arc<dyn Fn(LogRecord) + Send + Sync>;
 
@@ -30,7 +33,7 @@ pub struct Surroundings {
     /// The most verbose level anything listens to.
     pub log_gate: &'static AtomicU8,
     /// Writes to standard output.
-    pub print: Arc<dyn Fn(&[u8]) -> Result<()> + Send + Sync>,
+    pub print: Printer,
     /// Turns true when plugins shall stop.
     pub stopping: watch::Receiver<bool>,
     /// Answers questions about the host.

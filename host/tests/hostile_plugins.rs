@@ -1,6 +1,8 @@
 //! Plugins that misbehave in every way there is, one at a time: the host stays alive, the sinner's
 //! call gets the right error, and another plugin is answered meanwhile.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::Arc;

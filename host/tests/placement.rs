@@ -1,6 +1,8 @@
 //! Plugins in processes of their own: the sandbox, the bridge, deadlines, cancellation,
 //! replacement and fairness.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::Arc;

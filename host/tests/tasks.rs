@@ -1,6 +1,8 @@
 //! Tasks in isolated workers: the contract of every engine seen through a process boundary, and
 //! tasks made to kill an engine, each ending as the right error of that one run.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -77,7 +79,10 @@ async fn is_sound(runtime: &Arc<dyn JsRuntime>) {
 }
 
 /// Runs one killer and then a sound task.
-async fn kill(runtime: &Arc<dyn JsRuntime>, killer: &Uncontained) -> std::result::Result<(), String> {
+async fn kill(
+    runtime: &Arc<dyn JsRuntime>,
+    killer: &Uncontained,
+) -> std::result::Result<(), String> {
     let began = Instant::now();
     let run = runtime.run(request(killer.source));
     let end = ending(Call::timeout(WALL, run).await);

@@ -102,9 +102,9 @@ impl Call {
     pub(crate) async fn limit<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         match self.remaining() {
             None => future.await,
-            Some(left) => tokio::time::timeout(left, future)
-                .await
-                .unwrap_or_else(|_| Err(out_of_time())),
+            Some(left) => {
+                tokio::time::timeout(left, future).await.unwrap_or_else(|_| Err(out_of_time()))
+            }
         }
     }
 

@@ -66,7 +66,11 @@ impl Context {
     ///
     /// # Errors
     /// `Conflict` when there is one of that name already, or may only be one.
-    pub fn provide<S: Service + ?Sized>(&self, instance: &str, provider: Arc<S>) -> Result<Provided> {
+    pub fn provide<S: Service + ?Sized>(
+        &self,
+        instance: &str,
+        provider: Arc<S>,
+    ) -> Result<Provided> {
         let executor = Executor::spawned(self.runtime.clone());
         self.provide_on(instance, provider, executor)
     }

@@ -116,7 +116,13 @@ pub struct Error {
 impl Error {
     /// An error of kind `code` that reads `message`.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), reason: None, chain: Vec::new(), retry_after_ms: None }
+        Self {
+            code,
+            message: message.into(),
+            reason: None,
+            chain: Vec::new(),
+            retry_after_ms: None,
+        }
     }
 
     /// Shorthand for [`Code::Invalid`].

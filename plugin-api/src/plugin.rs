@@ -53,10 +53,7 @@ pub trait Plugin: Sized + Send + Sync + 'static {
 
     /// Brings the plugin up. Its services are offered when this has succeeded; those it requires
     /// are there already.
-    fn start(
-        context: Context,
-        config: Self::Config,
-    ) -> impl Future<Output = Result<Self>> + Send;
+    fn start(context: Context, config: Self::Config) -> impl Future<Output = Result<Self>> + Send;
 
     /// Brings the plugin down, within the deadline of the present [`Call`](crate::Call). Its
     /// services are withdrawn already.

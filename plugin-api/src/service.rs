@@ -21,11 +21,7 @@ pub trait Service: Send + Sync + 'static {
     fn client(remote: Remote) -> Arc<Self>;
 
     /// Answers the method with this index on behalf of `provider`.
-    fn call(
-        provider: Arc<Self>,
-        method: usize,
-        arguments: Vec<u8>,
-    ) -> BoxFuture<Result<Vec<u8>>>;
+    fn call(provider: Arc<Self>, method: usize, arguments: Vec<u8>) -> BoxFuture<Result<Vec<u8>>>;
 
     /// Answers the streaming method with this index on behalf of `provider`.
     fn open(

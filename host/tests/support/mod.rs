@@ -1,6 +1,7 @@
 //! A host with chosen plugins, for tests.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;

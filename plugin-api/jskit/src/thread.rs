@@ -256,7 +256,11 @@ fn serve<E: Engine>(queue: &mpsc::Receiver<Job>) {
                 reply.send(result);
                 drop(running);
                 // Whoever asked need not wait until the context is taken apart.
-                if contained(|| Ok(drop(used))).is_err() {
+                let taken_apart = contained(|| {
+                    drop(used);
+                    Ok(())
+                });
+                if taken_apart.is_err() {
                     tracing::warn!("a context could not be taken apart");
                 }
             }

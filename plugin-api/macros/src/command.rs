@@ -41,7 +41,8 @@ impl Parse for Options {
                 input.parse::<Token![,]>()?;
             }
         }
-        let name = name.ok_or_else(|| Error::new(input.span(), "a command needs `name = \"…\"`"))?;
+        let name =
+            name.ok_or_else(|| Error::new(input.span(), "a command needs `name = \"…\"`"))?;
         Ok(Self { name, needs, serves })
     }
 }

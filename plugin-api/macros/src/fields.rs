@@ -150,8 +150,12 @@ pub(crate) fn read(field: &Field, spelling: Spelling, owner: &syn::Ident) -> Res
 /// A literal in the type of its field: text and paths need converting, the rest is as written.
 fn converted(expression: &Expr, ty: &Type) -> TokenStream {
     match expression {
-        Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => quote!(::core::convert::From::from(#expression)),
-        Expr::Lit(_) | Expr::Unary(_) if is_type(ty, "Option") => quote!(::core::option::Option::Some(#expression)),
+        Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => {
+            quote!(::core::convert::From::from(#expression))
+        }
+        Expr::Lit(_) | Expr::Unary(_) if is_type(ty, "Option") => {
+            quote!(::core::option::Option::Some(#expression))
+        }
         _ => quote!(#expression),
     }
 }
@@ -170,9 +174,12 @@ fn json_literal(expression: &Expr) -> String {
             format!("-{}", json_literal(&unary.expr))
         }
         // An enum's variant, which `#[config]` spells in snake case.
-        Expr::Path(path) if path.path.segments.len() == 2 => {
-            path.path.segments.last().map(|last| format!("\"{}\"", snake(&last.ident.to_string()))).unwrap_or_default()
-        }
+        Expr::Path(path) if path.path.segments.len() == 2 => path
+            .path
+            .segments
+            .last()
+            .map(|last| format!("\"{}\"", snake(&last.ident.to_string())))
+            .unwrap_or_default(),
         _ => String::new(),
     }
 }
@@ -239,4 +246,3 @@ pub(crate) fn serde_attributes(deny_unknown: bool) -> TokenStream {
         #[serde(#deny crate = "::ratchet_plugin_api::__private::serde")]
     }
 }
-

@@ -228,10 +228,12 @@ fn expand_trait(options: &Options, contract: &ItemTrait) -> Result<TokenStream> 
     let names = methods.iter().map(Method::name);
     let clients = methods.iter().map(Method::client);
     let numbered = || methods.iter().enumerate();
-    let calls =
-        numbered().filter(|(_, method)| !method.streams).map(|(index, method)| method.dispatch(index));
-    let opens =
-        numbered().filter(|(_, method)| method.streams).map(|(index, method)| method.dispatch(index));
+    let calls = numbered()
+        .filter(|(_, method)| !method.streams)
+        .map(|(index, method)| method.dispatch(index));
+    let opens = numbered()
+        .filter(|(_, method)| method.streams)
+        .map(|(index, method)| method.dispatch(index));
     let mut contract = contract.clone();
     let bounds: syn::punctuated::Punctuated<syn::TypeParamBound, Token![+]> =
         syn::parse_quote!(::core::marker::Send + ::core::marker::Sync + 'static);

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use abi_stable::StableAbi;
 use abi_stable::sabi_trait;
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RArc, RBox, RStr, RString, RVec};
-use abi_stable::StableAbi;
 use async_ffi::FfiFuture;
 
 use super::future::{Imported, export};
 use super::growth::{growing, rehearsed};
 use super::service::{ServiceBox, ServiceHandle};
 use super::{Reply, guarded, reply, unreply};
-use crate::guard::{BoxFuture, Executor};
 use crate::Result;
+use crate::guard::{BoxFuture, Executor};
 
 /// A found service: how to call it, and whether it still stands.
 #[derive(Clone)]

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use abi_stable::StableAbi;
 use abi_stable::library::{
-    CheckTypeLayout, LibHeader, RootModule, RootModuleResult, __call_root_module_loader,
+    __call_root_module_loader, CheckTypeLayout, LibHeader, RootModule, RootModuleResult,
 };
 use abi_stable::package_version_strings;
 use abi_stable::prefix_type::PrefixTypeTrait;
@@ -11,7 +12,6 @@ use abi_stable::sabi_trait;
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::{RBox, RString};
-use abi_stable::StableAbi;
 use async_ffi::FfiFuture;
 
 use super::frame::CallFrame;

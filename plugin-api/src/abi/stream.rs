@@ -123,10 +123,8 @@ impl RawStream {
         match self.kind {
             Kind::Hosted(_) => self,
             Kind::Local(_) | Kind::Remote(_) => {
-                let hosted = Hosted {
-                    stream: Some(Arc::new(Mutex::new(self))),
-                    executor: executor.clone(),
-                };
+                let hosted =
+                    Hosted { stream: Some(Arc::new(Mutex::new(self))), executor: executor.clone() };
                 Kind::Hosted(Box::new(BatchStream_TO::from_value(hosted, TD_Opaque))).into()
             }
         }

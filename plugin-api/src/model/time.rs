@@ -25,10 +25,8 @@ impl Timestamp {
     /// The instant this many microseconds after 1970-01-01T00:00:00Z, held within the years
     /// -9999 to 9999.
     pub fn from_microseconds(microseconds: i64) -> Self {
-        let held = microseconds.clamp(
-            jiff::Timestamp::MIN.as_microsecond(),
-            jiff::Timestamp::MAX.as_microsecond(),
-        );
+        let held = microseconds
+            .clamp(jiff::Timestamp::MIN.as_microsecond(), jiff::Timestamp::MAX.as_microsecond());
         Self(jiff::Timestamp::from_microsecond(held).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
     }
 }
