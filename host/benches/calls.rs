@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use ratchet_plugin_api::model::Json;
-use ratchet_plugin_api::{Remote, Result, Service, service};
+use ratchet_plugin_api::raw::Remote;
+use ratchet_plugin_api::{Result, Service, service};
 use serde_json::json;
 use support::{elsewhere, planned, start};
 

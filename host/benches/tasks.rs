@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ratchet_host::lifecycle::Running;
+use ratchet_plugin_api::Service;
 use ratchet_plugin_api::model::{Id, Json, Limits, Outcome, Program, RunRequest, Schemas};
+use ratchet_plugin_api::raw::Remote;
 use ratchet_plugin_api::services::JsRuntime;
-use ratchet_plugin_api::{Remote, Service};
 use support::{elsewhere, planned, start};
 
 const SOURCE: &str = "function(input) {

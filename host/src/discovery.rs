@@ -10,7 +10,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use ratchet_plugin_api::Manifest;
+use ratchet_plugin_api::manifest::Manifest;
 
 use crate::config::settings::HOST;
 use crate::config::{Configuration, PluginEntry, Settings, plugin_name};

@@ -8,7 +8,7 @@ use std::path::Path;
 use object::read::elf::{FileHeader, SectionHeader};
 use object::read::{FileKind, ReadCache, ReadRef};
 use object::{Endianness, elf};
-use ratchet_plugin_api::Manifest;
+use ratchet_plugin_api::manifest::Manifest;
 use ratchet_plugin_api::manifest::{API_VERSION, CommandManifest, SECTION, TARGET};
 use semver::Version;
 use serde::Deserialize;

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ratchet_plugin_api::model::Json;
+use ratchet_plugin_api::raw::Remote;
 use ratchet_plugin_api::services::{Command, Invocation};
-use ratchet_plugin_api::{Call, Error, Remote, Result, Service};
+use ratchet_plugin_api::{Call, Error, Result, Service};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Globals, PluginCommand, Request};

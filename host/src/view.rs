@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
 use ratchet_plugin_api::abi::{Binding, Host, HostHandle, LogRecord, ServiceHandle};
-use ratchet_plugin_api::{BoxFuture, Code, Error, Executor, Result};
+use ratchet_plugin_api::raw::{BoxFuture, Executor};
+use ratchet_plugin_api::{Code, Error, Result};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 

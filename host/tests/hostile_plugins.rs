@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ratchet_host::lifecycle::Running;
-use ratchet_plugin_api::{Call, Code, Remote, Result, Service, Stream, service};
+use ratchet_plugin_api::raw::Remote;
+use ratchet_plugin_api::{Call, Code, Result, Service, Stream, service};
 use serde_json::json;
 use support::{PATIENCE, configured, delivery, elsewhere, planned, sink, start};
 

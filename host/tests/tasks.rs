@@ -15,8 +15,9 @@ use ratchet_plugin_api::model::{
     FailureKind, FetchPolicy, Id, Json, Limits, Outcome, Program, RunEvent, RunReport, RunRequest,
     Schemas,
 };
+use ratchet_plugin_api::raw::Remote;
 use ratchet_plugin_api::services::JsRuntime;
-use ratchet_plugin_api::{Call, Remote, Result, Service};
+use ratchet_plugin_api::{Call, Result, Service};
 use support::{elsewhere, planned, start};
 
 const ENGINE: &str = "ratchet-js-boa";

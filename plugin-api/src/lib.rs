@@ -38,16 +38,21 @@ pub mod shell;
 mod stream;
 pub mod wire;
 
-pub use bridge::LogBridge;
 pub use call::Call;
 pub use context::{Context, Provided, Slot};
 pub use error::{Code, Error, Result};
-pub use guard::{BoxFuture, Executor};
-pub use manifest::Manifest;
 pub use plugin::Plugin;
 pub use schema::{NoConfig, Secret};
-pub use service::{Cardinality, Declaration, Remote, Service, export};
+pub use service::Service;
 pub use stream::{Stream, StreamSender};
+
+/// What hosts, tests and the macros use below the types an author meets: services as handles,
+/// executors, and the layer that carries events to a log.
+pub mod raw {
+    pub use crate::bridge::LogBridge;
+    pub use crate::guard::{BoxFuture, Executor};
+    pub use crate::service::{Cardinality, Declaration, Remote, export};
+}
 
 /// Declares a shell command's arguments: a struct whose fields are its options.
 ///
@@ -88,7 +93,8 @@ pub mod __private {
 
     use std::sync::Arc;
 
-    use crate::{Context, Executor, Result, Service};
+    use crate::raw::Executor;
+    use crate::{Context, Result, Service};
 
     pub fn provide<S: Service + ?Sized>(
         context: &Context,

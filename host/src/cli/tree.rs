@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, Command};
-use ratchet_plugin_api::Manifest;
 use ratchet_plugin_api::manifest::CommandManifest;
+use ratchet_plugin_api::manifest::Manifest;
 use serde_json::Value;
 
 use super::globals;

@@ -1,6 +1,6 @@
 //! Puts the schema of the whole configuration together from what host and plugins declare.
 
-use ratchet_plugin_api::Manifest;
+use ratchet_plugin_api::manifest::Manifest;
 use serde_json::{Map, Value, json};
 
 use super::schema;

@@ -17,7 +17,7 @@ pub(crate) mod yaml;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ratchet_plugin_api::Manifest;
+use ratchet_plugin_api::manifest::Manifest;
 use serde_json::{Map, Value};
 
 use crate::cli::Globals;

@@ -13,8 +13,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use ratchet_plugin_api::LogBridge;
 use ratchet_plugin_api::abi::LogRecord;
+use ratchet_plugin_api::raw::LogBridge;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::cli::Color;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::stream;
 use ratchet_plugin_api::abi::{RawService, RawStream};
-use ratchet_plugin_api::{BoxFuture, Call, Code, Error, Result};
+use ratchet_plugin_api::raw::BoxFuture;
+use ratchet_plugin_api::{Call, Code, Error, Result};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::peer::{Answer, Request, flatten};

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use ratchet_plugin_api::abi::ServiceHandle;
 use ratchet_plugin_api::manifest::Manifest;
-use ratchet_plugin_api::{Call, Code, Error, Executor, Result};
+use ratchet_plugin_api::raw::Executor;
+use ratchet_plugin_api::{Call, Code, Error, Result};
 use tokio::sync::Semaphore;
 
 use super::lease::{Lease, PooledService};

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use ratchet_plugin_api::abi::{LogRecord, PluginModuleRef, RawService, RawStream, ServiceHandle};
-use ratchet_plugin_api::{BoxFuture, Call, Code, Error, Executor, LogBridge, Result};
+use ratchet_plugin_api::raw::{BoxFuture, Executor, LogBridge};
+use ratchet_plugin_api::{Call, Code, Error, Result};
 use rustix::process::{Pid, Signal};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, watch};

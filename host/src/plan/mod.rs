@@ -10,7 +10,7 @@ mod problems;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ratchet_plugin_api::Manifest;
+use ratchet_plugin_api::manifest::Manifest;
 use serde_json::Value;
 
 use crate::config::Resolved;

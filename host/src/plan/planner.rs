@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ratchet_plugin_api::Cardinality;
 use ratchet_plugin_api::manifest::{Provision, Requirement};
+use ratchet_plugin_api::raw::Cardinality;
 
 use super::{Goal, Provider};
 use crate::config::{Resolved, plugin_name};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ratchet_plugin_api::Cardinality;
 use ratchet_plugin_api::manifest::Requirement;
+use ratchet_plugin_api::raw::Cardinality;
 
 use super::planner::{Offer, Planner, Waiting, version};
 use crate::diagnostic::Diagnostic;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ratchet_plugin_api::Manifest;
+use ratchet_plugin_api::manifest::Manifest;
 use ratchet_plugin_api::manifest::Requirement;
 use serde_json::Value;
 

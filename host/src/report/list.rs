@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ratchet_plugin_api::Manifest;
+use ratchet_plugin_api::manifest::Manifest;
 use serde_json::{Value, json};
 
 use super::table;

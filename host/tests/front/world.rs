@@ -8,7 +8,7 @@ use ratchet_host::cli::commands::ProfileName;
 use ratchet_host::config::{self, Configuration, Resolved};
 use ratchet_host::diagnostic::{self, Diagnostic};
 use ratchet_host::discovery::{Catalogue, Installed};
-use ratchet_plugin_api::Manifest;
+use ratchet_plugin_api::manifest::Manifest;
 use ratchet_plugin_api::manifest::{API_VERSION, TARGET};
 use serde_json::{Value, json};
 

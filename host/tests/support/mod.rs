@@ -17,8 +17,9 @@ use ratchet_host::manifest;
 use ratchet_host::plan::{Plan, Planned};
 use ratchet_plugin_api::abi::LogRecord;
 use ratchet_plugin_api::model::{Delivery, Id, Json, RunSummary, Timestamp};
+use ratchet_plugin_api::raw::Remote;
 use ratchet_plugin_api::services::OutputSink;
-use ratchet_plugin_api::{Remote, Result, Service};
+use ratchet_plugin_api::{Result, Service};
 use serde_json::{Value, json};
 
 /// The folder that holds what this build made.

@@ -62,7 +62,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
         impl ::ratchet_plugin_api::__private::CommandArguments for #ident {
             const NAME: &'static str = #name;
             const SUMMARY: &'static str = #summary;
-            const NEEDS: &'static [::ratchet_plugin_api::Declaration] =
+            const NEEDS: &'static [::ratchet_plugin_api::raw::Declaration] =
                 &[#(<dyn #needs as ::ratchet_plugin_api::Service>::DECLARATION),*];
             const SERVES: bool = #serves;
         }

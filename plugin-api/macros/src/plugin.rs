@@ -136,7 +136,8 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
             use ::ratchet_plugin_api::__private::*;
             use ::ratchet_plugin_api::render::{CommandSource, ManifestSource, length, render};
             use ::ratchet_plugin_api::services::Command;
-            use ::ratchet_plugin_api::{Context, Executor, Plugin, Result, Service};
+            use ::ratchet_plugin_api::raw::Executor;
+            use ::ratchet_plugin_api::{Context, Plugin, Result, Service};
 
             static SOURCE: ManifestSource = ManifestSource {
                 id: #id,

@@ -246,7 +246,8 @@ fn expand_trait(options: &Options, contract: &ItemTrait) -> Result<TokenStream> 
 
         const _: () = {
             use ::std::sync::Arc;
-            use ::ratchet_plugin_api::{BoxFuture, Cardinality, Declaration, Error, Remote, Service};
+            use ::ratchet_plugin_api::raw::{BoxFuture, Cardinality, Declaration, Remote};
+            use ::ratchet_plugin_api::{Error, Service};
             use ::ratchet_plugin_api::abi::RawStream;
 
             #[derive(Clone)]

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ratchet_plugin_api::abi::{Alive, Binding, Host, LogRecord, ServiceHandle};
-use ratchet_plugin_api::{BoxFuture, Code, Error, Result};
+use ratchet_plugin_api::raw::BoxFuture;
+use ratchet_plugin_api::{Code, Error, Result};
 use tokio::sync::watch;
 
 /// Lets every level through.

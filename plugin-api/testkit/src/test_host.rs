@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ratchet_plugin_api::abi::{Host, HostHandle, LogRecord};
-use ratchet_plugin_api::{Code, Context, Error, Executor, LogBridge, Plugin, Provided, Result};
+use ratchet_plugin_api::raw::{Executor, LogBridge};
+use ratchet_plugin_api::{Code, Context, Error, Plugin, Provided, Result};
 use ratchet_plugin_api::{Service, Slot};
 use tokio::runtime::Handle;
 use tracing_subscriber::layer::SubscriberExt as _;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ratchet_plugin_api::model::Id;
-use ratchet_plugin_api::{Call, Code, Executor, Remote, Service, export};
+use ratchet_plugin_api::raw::{Executor, Remote, export};
+use ratchet_plugin_api::{Call, Code, Service};
 
 use crate::clerk::{BusyClerk, Clerk, Office};
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use ratchet_plugin_api::abi::ServiceHandle;
-use ratchet_plugin_api::{Call, Executor, wire};
+use ratchet_plugin_api::raw::Executor;
+use ratchet_plugin_api::{Call, wire};
 
 use crate::clerk::{Clerk, Office};
 

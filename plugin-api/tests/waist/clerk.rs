@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use ratchet_plugin_api::abi::ServiceHandle;
 use ratchet_plugin_api::model::Id;
-use ratchet_plugin_api::{
-    Call, Code, Error, Executor, Remote, Result, Service, Stream, export, service,
-};
+use ratchet_plugin_api::raw::{Executor, Remote, export};
+use ratchet_plugin_api::{Call, Code, Error, Result, Service, Stream, service};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;

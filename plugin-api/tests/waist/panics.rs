@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use ratchet_plugin_api::{Code, Executor, Remote, Service, export};
+use ratchet_plugin_api::raw::{Executor, Remote, export};
+use ratchet_plugin_api::{Code, Service};
 
 use crate::clerk::{BusyClerk, Clerk, Office, Place};
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ratchet_plugin_api::{Code, Executor, Remote, Service, export};
+use ratchet_plugin_api::raw::{Executor, Remote, export};
+use ratchet_plugin_api::{Code, Service};
 
 mod old {
     use ratchet_plugin_api::{Result, service};

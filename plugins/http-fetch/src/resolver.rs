@@ -6,7 +6,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use ratchet_plugin_api::{BoxFuture, Error, Result};
+use ratchet_plugin_api::raw::BoxFuture;
+use ratchet_plugin_api::{Error, Result};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::egress::Policy;

@@ -45,7 +45,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ratchet_plugin_api::{Code, Executor, Remote, Result, Service, export};
+use ratchet_plugin_api::raw::{Executor, Remote, export};
+use ratchet_plugin_api::{Code, Result, Service};
 use tokio::runtime::Handle;
 
 /// How long one check may take before it has failed. Nothing here waits for time to pass, so only

@@ -13,8 +13,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use ratchet_plugin_api::model::{FetchRequest, FetchResponse, Redirect};
+use ratchet_plugin_api::raw::BoxFuture;
 use ratchet_plugin_api::services::HttpFetcher;
-use ratchet_plugin_api::{BoxFuture, Error, Result};
+use ratchet_plugin_api::{Error, Result};
 use ratchet_testkit::TestHost;
 
 use crate::HttpFetch;
