@@ -62,7 +62,7 @@ sins! {
     a_panic_after_an_await_fails_the_call: "panic-later" => Err(Code::Panicked);
     a_panic_with_an_odd_payload_fails_the_call: "panic-with-a-number" => Err(Code::Panicked);
     a_panic_payload_that_panics_when_dropped: "panic-with-a-bomb" => Err(Code::Panicked);
-    a_panic_that_drops_a_value_which_would_panic: "panic-in-drop-after-panic" => Err(Code::Panicked);
+    a_panic_that_drops_a_bomb: "panic-in-drop-after-panic" => Err(Code::Panicked);
     a_blocked_thread_delays_only_its_call: "block-a-thread" => Ok(());
     a_spinning_call_delays_only_itself: "spin" => Ok(());
     a_leaked_thread_harms_nobody: "leak-a-thread" => Ok(());

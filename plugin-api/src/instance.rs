@@ -96,7 +96,7 @@ impl<P> Drop for Instance<P> {
     fn drop(&mut self) {
         drop(self.running.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(runtime) = self.runtime.take() {
-            // Elsewhere, because this may be a thread that must not block, even one of that runtime.
+            // Elsewhere, because this may be a thread that must not block, even one of its own.
             let _ = std::thread::Builder::new()
                 .name("rt-shutdown".into())
                 .spawn(move || runtime.shutdown_timeout(RUNTIME_GRACE));

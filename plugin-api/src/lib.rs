@@ -57,8 +57,8 @@ pub mod raw {
 /// Declares a shell command's arguments: a struct whose fields are its options.
 ///
 /// The documentation comment of each field is its help. An `Option` may be left out, a `bool` is a
-/// switch, a `Vec` may be repeated. `#[default(…)]` gives a default, `#[arg(positional)]` makes it a
-/// positional argument, `#[arg(short = 'f', value_name = "PATH")]` adjusts its look.
+/// switch, a `Vec` may be repeated. `#[default(…)]` gives a default, `#[arg(positional)]` makes it
+/// a positional argument, `#[arg(short = 'f', value_name = "PATH")]` adjusts its look.
 pub use ratchet_plugin_api_macros::command;
 
 /// Declares configuration: a struct whose fields are its keys, or an enum of words.

@@ -46,7 +46,8 @@ use crate::{Context, Result};
 /// }
 /// ```
 pub trait Plugin: Sized + Send + Sync + 'static {
-    /// The plugin's configuration, declared with [`#[config]`](crate::config). [`NoConfig`] for none.
+    /// The plugin's configuration, declared with [`#[config]`](crate::config); [`NoConfig`] for
+    /// none.
     ///
     /// [`NoConfig`]: crate::NoConfig
     type Config: Configuration;

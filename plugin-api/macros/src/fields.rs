@@ -58,7 +58,8 @@ pub(crate) fn documentation(attributes: &[Attribute]) -> String {
 }
 
 pub(crate) fn is_type(ty: &Type, name: &str) -> bool {
-    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name))
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident == name)
 }
 
 pub(crate) fn read(field: &Field, spelling: Spelling, owner: &syn::Ident) -> Result<ReadField> {

@@ -48,8 +48,16 @@ impl SourceFile {
     /// The lines of code with their numbers, up to the unit tests, which come last in a file.
     pub(super) fn shipped_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let shipped = if self.is_test() { 0 } else { usize::MAX };
-        let unit_tests = |(_, line): &(usize, &str)| !line.trim().starts_with("#[cfg(test)]");
-        self.lines().take(shipped).take_while(unit_tests)
+        let ahead = self.code.lines().skip(1).chain([""]);
+        // `mod tests;` is a file of its own and ends nothing.
+        let begins_tests = |line: &str, next: &str| {
+            line.trim().starts_with("#[cfg(test)]") && !next.trim_end().ends_with(';')
+        };
+        self.lines()
+            .zip(ahead)
+            .take(shipped)
+            .take_while(move |((_, line), next)| !begins_tests(line, next))
+            .map(|(line, _)| line)
     }
 
     /// The lines of code with their numbers.

@@ -91,7 +91,8 @@ pub(crate) fn survey(source: &str) -> Shape {
     Shape { form: survey.form(), unsafe_to_parse, functions, async_default }
 }
 
-/// Why `source` must not be handed to an engine's recursive parser, if so: it would use up the stack.
+/// Why `source` must not be handed to an engine's recursive parser, if so: it would use up the
+/// stack.
 pub fn unsafe_to_parse(source: &str) -> Option<String> {
     let mut scanner = Scanner::new(source);
     let mut chain = Chain::default();
