@@ -243,7 +243,7 @@ fn start_elsewhere(
             sandbox: settings.sandbox,
             memory_bytes: u64::from(plugin.settings.memory_mb) << 20,
         },
-        replicas: plugin.settings.replicas.into(),
+        replicas: replicas(plugin.settings.replicas),
         recycle_calls: plugin.settings.recycle_calls.into(),
         recycle_bytes: u64::from(plugin.settings.recycle_mb) << 20,
     };
@@ -261,6 +261,14 @@ fn start_elsewhere(
         view.provide(&provision.service, major.unwrap_or(1), &provision.instance, handle)?;
     }
     Ok(Place::Elsewhere(pool))
+}
+
+/// How many processes there may be: as many as configured, or one for each processor.
+fn replicas(configured: u16) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        many => many.into(),
+    }
 }
 
 fn answer(registry: &Registry, what: &str) -> Result<String> {

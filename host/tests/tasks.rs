@@ -60,14 +60,7 @@ fn ending(result: Result<RunReport>) -> std::result::Result<String, (FailureKind
             Outcome::Failed(error) => Err((error.kind, error.message)),
         },
         Err(error) => {
-            let kinds = [
-                FailureKind::TimeLimit,
-                FailureKind::MemoryLimit,
-                FailureKind::RecursionLimit,
-                FailureKind::WorkerLost,
-            ];
-            let reason = error.reason.clone().unwrap_or_default();
-            let kind = kinds.into_iter().find(|kind| kind.reason() == reason);
+            let kind = error.reason.as_deref().and_then(FailureKind::from_reason);
             Err((kind.unwrap_or_else(|| panic!("an unknown end: {error:?}")), error.to_string()))
         }
     }

@@ -34,7 +34,7 @@ use crate::{Context, Result};
 ///     async fn deliver(&self, delivery: Delivery) -> Result<Receipt> {
 ///         let body = String::from_utf8_lossy(&delivery.body);
 ///         self.context.print(format!("{}{body}\n", self.prefix))?;
-///         Ok(Receipt { location: None, bytes: delivery.body.len() as u64 })
+///         Ok(Receipt::new(delivery.body.len() as u64))
 ///     }
 /// }
 ///

@@ -42,7 +42,7 @@ impl OutputSink for Template {
         let path = target.folder.join(format!("{}.{}", delivery.id, self.extension));
         std::fs::write(&path, &delivery.body)?;
         let bytes = delivery.body.len() as u64;
-        Ok(Receipt { location: Some(path.display().to_string()), bytes })
+        Ok(Receipt::new(bytes).at(path.display().to_string()))
     }
 
     async fn check(&self, target: Json) -> Result<()> {

@@ -309,9 +309,9 @@ impl Settings {
                 *path = absolute(path, &merged.origin(&keys));
             }
             let at = |key: &str| merged.origin(&path_of(&["plugins", name, key]));
-            if !(1..=REPLICAS_MAX).contains(&plugin.replicas) {
+            if plugin.replicas > REPLICAS_MAX {
                 let headline = format!(
-                    "`replicas` must be a whole number from 1 to {REPLICAS_MAX}; \
+                    "`replicas` must be a whole number from 0 to {REPLICAS_MAX}; \
                      found the number {}",
                     plugin.replicas
                 );

@@ -54,7 +54,8 @@ pub struct PluginSettings {
     /// Whether it runs in the host's process or in processes of its own.
     #[default]
     pub placement: Placement,
-    /// How many processes it runs in, from 1 to 256; for `placement: process`.
+    /// How many processes it runs in at most, up to 256, or 0 for one for each processor; they
+    /// start as they are needed. For `placement: process`.
     #[default(1)]
     pub replicas: u16,
     /// Megabytes of memory each of its processes may hold; for `placement: process`.

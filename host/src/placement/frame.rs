@@ -18,8 +18,8 @@ const FRAME_BYTES_MAX: usize = 256 << 20;
 pub(super) enum Frame {
     /// Host to worker, first and once: what to be.
     Setup(Box<WorkerSetup>),
-    /// Worker to host, once: the plugin has started, or why not.
-    Started(Result<(), Error>),
+    /// Worker to host, once: the plugin has started, with what the sandbox lacks, or why not.
+    Started(Result<Vec<String>, Error>),
     /// Call a method of a target that returns a value.
     Call { id: u64, target: u32, method: String, call: Call, arguments: Bytes },
     /// Call one that returns a stream, perhaps giving it one.

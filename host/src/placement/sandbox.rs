@@ -67,7 +67,7 @@ pub(super) fn close_inherited(socket: &UnixStream) -> Result<()> {
 /// Shuts the process in for good. Call it before any other thread exists.
 ///
 /// # Errors
-/// `Unavailable` under [`Sandbox::Required`] when the kernel lacks something.
+/// `Configuration` under [`Sandbox::Required`] when the kernel lacks something.
 pub(super) fn enter(mode: Sandbox, memory_bytes: u64) -> Result<Enforced> {
     limit(&[(Resource::Core, 0), (Resource::Data, memory_bytes)])?;
     let mut missing = Vec::new();
@@ -81,9 +81,14 @@ pub(super) fn enter(mode: Sandbox, memory_bytes: u64) -> Result<Enforced> {
             missing.push("seccomp");
         }
     }
+    verdict(mode, missing)
+}
+
+/// Whether a worker may start with so much `missing`.
+fn verdict(mode: Sandbox, missing: Vec<&'static str>) -> Result<Enforced> {
     if mode == Sandbox::Required && !missing.is_empty() {
         return Err(Error::new(
-            Code::Unavailable,
+            Code::Configuration,
             format!(
                 "this kernel lacks {}, and `sandbox: required` is configured; use a newer kernel \
                  or `sandbox: preferred`",
@@ -170,4 +175,20 @@ fn only_threads() -> std::result::Result<SeccompRule, seccompiler::Error> {
     let thread =
         SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)?;
     Ok(SeccompRule::new(vec![thread])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_those_who_require_it_refuse_an_incomplete_sandbox() {
+        let incomplete = || vec!["landlock", "seccomp"];
+        let refusal = verdict(Sandbox::Required, incomplete()).err().expect("it is refused");
+        assert_eq!(refusal.reason.as_deref(), Some("sandbox.incomplete"));
+        assert!(refusal.message.contains("landlock and seccomp"), "{refusal}");
+        assert!(verdict(Sandbox::Required, Vec::new()).is_ok());
+        let preferred = verdict(Sandbox::Preferred, incomplete()).expect("it starts");
+        assert_eq!(preferred.missing, incomplete());
+    }
 }

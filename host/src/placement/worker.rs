@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use ratchet_plugin_api::{Code, Error, Result};
@@ -146,7 +146,8 @@ impl Worker {
 
     fn take(&self, frame: Frame, voice: &Voice) {
         match frame {
-            Frame::Started(Ok(())) => {
+            Frame::Started(Ok(missing)) => {
+                report_sandbox(&missing);
                 self.state.send_replace(State::Ready);
             }
             Frame::Started(Err(error)) => self.kill(error),
@@ -230,5 +231,16 @@ impl Worker {
 
     fn reason(&self) -> std::sync::MutexGuard<'_, Option<Error>> {
         self.kill_reason.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says what the kernel lacks to shut workers in: once, since it lacks it for all of them.
+fn report_sandbox(missing: &[String]) {
+    static REPORTED: Once = Once::new();
+    if !missing.is_empty() {
+        REPORTED.call_once(|| {
+            let missing = missing.join(" and ");
+            tracing::warn!("this kernel lacks {missing}; workers are confined by the rest");
+        });
     }
 }

@@ -11,7 +11,9 @@ use std::sync::atomic::AtomicU8;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use ratchet_plugin_api::abi::{LogRecord, PluginModuleRef, RawService, RawStream, ServiceHandle};
+use ratchet_plugin_api::abi::{
+    LogRecord, PluginHandle, PluginModuleRef, RawService, RawStream, ServiceHandle,
+};
 use ratchet_plugin_api::raw::{BoxFuture, Executor, LogBridge};
 use ratchet_plugin_api::{Call, Code, Error, Result};
 use rustix::process::{Pid, Signal};
@@ -132,14 +134,14 @@ async fn serve(
     };
     let living = async {
         let started = start(&surroundings, setup, prepared).await;
-        let handle = match started {
-            Ok(handle) => handle,
+        let (handle, missing) = match started {
+            Ok(started) => started,
             Err(error) => {
                 peer.send(&Frame::Started(Err(error)));
                 return std::future::pending().await;
             }
         };
-        peer.send(&Frame::Started(Ok(())));
+        peer.send(&Frame::Started(Ok(missing)));
         stop.notified().await;
         stopping.send_replace(true);
         handle.stop(Call::root().within(STOP_DEADLINE)).await
@@ -154,14 +156,11 @@ async fn start(
     surroundings: &Surroundings,
     setup: &WorkerSetup,
     prepared: Result<(PluginModuleRef, sandbox::Enforced)>,
-) -> Result<ratchet_plugin_api::abi::PluginHandle> {
+) -> Result<(PluginHandle, Vec<String>)> {
     let (module, enforced) = prepared?;
-    if !enforced.missing.is_empty() {
-        tracing::debug!(missing = enforced.missing.join(", "), "the sandbox is incomplete");
-    }
     let plugin = module.make(surroundings.view(&setup.plugin, Default::default()))?;
     plugin.start(setup.config.clone()).await?;
-    Ok(plugin)
+    Ok((plugin, enforced.missing.into_iter().map(str::to_owned).collect()))
 }
 
 fn surroundings(

@@ -42,8 +42,9 @@ pub struct RunSummary {
     pub finished: Timestamp,
 }
 
-/// What a sink did with a delivery.
+/// What a sink did with a delivery: made with [`Receipt::new`], since later versions may add to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Receipt {
     /// Where the result now is, such as a path or a URL.
     #[serde(default)]
@@ -51,4 +52,18 @@ pub struct Receipt {
     /// Bytes written.
     #[serde(default)]
     pub bytes: u64,
+}
+
+impl Receipt {
+    /// A receipt for so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        Self { location: None, bytes }
+    }
+
+    /// The same receipt, saying where the result now is.
+    #[must_use]
+    pub fn at(mut self, location: impl Into<String>) -> Self {
+        self.location = Some(location.into());
+        self
+    }
 }

@@ -154,9 +154,11 @@ pub struct TaskError {
     pub causes: Vec<String>,
 }
 
-/// What kind of failure ended a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// What kind of failure ended a run. Readers must expect kinds newer than themselves, which they
+/// read as [`FailureKind::Other`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "KindName")]
+#[non_exhaustive]
 pub enum FailureKind {
     /// The input does not satisfy the input schema; the task was not called.
     InvalidInput,
@@ -182,9 +184,69 @@ pub enum FailureKind {
     Cancelled,
     /// The worker that ran the task was lost for another reason.
     WorkerLost,
+    /// A kind of a newer version.
+    Other,
+}
+
+/// A kind by its name, which may be unknown here.
+#[derive(Deserialize)]
+struct KindName(String);
+
+impl From<KindName> for FailureKind {
+    fn from(KindName(name): KindName) -> Self {
+        let named = |kind: &&FailureKind| serde_name(**kind) == name;
+        Self::ALL.iter().find(named).copied().unwrap_or(Self::Other)
+    }
+}
+
+impl Serialize for FailureKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(serde_name(*self))
+    }
+}
+
+/// The name under which a kind crosses.
+const fn serde_name(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::InvalidInput => "invalid_input",
+        FailureKind::InvalidOutput => "invalid_output",
+        FailureKind::InvalidProgram => "invalid_program",
+        FailureKind::Thrown => "thrown",
+        FailureKind::UnserializableOutput => "unserializable_output",
+        FailureKind::TimeLimit => "time_limit",
+        FailureKind::MemoryLimit => "memory_limit",
+        FailureKind::OutputLimit => "output_limit",
+        FailureKind::RecursionLimit => "recursion_limit",
+        FailureKind::NeverSettles => "never_settles",
+        FailureKind::Cancelled => "cancelled",
+        FailureKind::WorkerLost => "worker_lost",
+        FailureKind::Other => "other",
+    }
 }
 
 impl FailureKind {
+    /// Every kind there is in this version.
+    pub const ALL: &'static [FailureKind] = &[
+        Self::InvalidInput,
+        Self::InvalidOutput,
+        Self::InvalidProgram,
+        Self::Thrown,
+        Self::UnserializableOutput,
+        Self::TimeLimit,
+        Self::MemoryLimit,
+        Self::OutputLimit,
+        Self::RecursionLimit,
+        Self::NeverSettles,
+        Self::Cancelled,
+        Self::WorkerLost,
+        Self::Other,
+    ];
+
+    /// The kind whose [`FailureKind::reason`] this is.
+    pub fn from_reason(reason: &str) -> Option<Self> {
+        Self::ALL.iter().find(|kind| kind.reason() == reason).copied()
+    }
+
     /// The stable name that programs react to, such as `limit.memory`.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -200,6 +262,7 @@ impl FailureKind {
             Self::NeverSettles => "task.never_settles",
             Self::Cancelled => "run.cancelled",
             Self::WorkerLost => "run.worker_lost",
+            Self::Other => "task.other",
         }
     }
 }
@@ -227,4 +290,20 @@ pub struct Violation {
     pub schema_path: String,
     /// What was expected.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_survive_the_trip_and_unknown_ones_are_other() {
+        for &kind in FailureKind::ALL {
+            let text = serde_json::to_string(&kind).unwrap();
+            assert_eq!(serde_json::from_str::<FailureKind>(&text).unwrap(), kind);
+            assert_eq!(FailureKind::from_reason(kind.reason()), Some(kind));
+        }
+        let newer: FailureKind = serde_json::from_str("\"quota_limit\"").unwrap();
+        assert_eq!(newer, FailureKind::Other);
+    }
 }

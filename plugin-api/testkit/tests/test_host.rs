@@ -40,7 +40,7 @@ impl Plugin for Greeter {
 impl OutputSink for Greeter {
     async fn deliver(&self, delivery: Delivery) -> Result<Receipt> {
         self.context.print(&delivery.body)?;
-        Ok(Receipt { location: None, bytes: delivery.body.len() as u64 })
+        Ok(Receipt::new(delivery.body.len() as u64))
     }
 }
 

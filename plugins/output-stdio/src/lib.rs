@@ -53,7 +53,7 @@ impl OutputSink for StdioOutput {
             StreamName::Stdout => self.context.print(&line)?,
             StreamName::Stderr => std::io::stderr().lock().write_all(&line)?,
         }
-        Ok(Receipt { location: None, bytes: line.len() as u64 })
+        Ok(Receipt::new(line.len() as u64))
     }
 
     async fn check(&self, target: Json) -> Result<()> {

@@ -4,6 +4,7 @@
 //! with its input and what has to come of it. [`uncontained`] lists tasks that may take the whole
 //! process with them, for tests that have a process to lose.
 
+mod calls;
 mod console;
 mod entry;
 mod errors;
@@ -11,6 +12,7 @@ mod fetch;
 mod hostile;
 mod isolation;
 mod limits;
+mod live;
 mod schemas;
 mod timers;
 mod web;
@@ -24,7 +26,9 @@ use ratchet_plugin_api::model::{
 };
 use ratchet_plugin_api::services::JsRuntime;
 
+pub use calls::verify_calls;
 pub use hostile::{Uncontained, uncontained};
+pub use live::verify_fetches;
 
 /// A task and what has to come of it.
 pub struct Case {
@@ -55,22 +59,47 @@ struct Failure {
     violations: Option<&'static [(&'static str, &'static str)]>,
 }
 
-/// A case of a task in `main.js`.
-fn case(name: &'static str, source: &str) -> Case {
-    let program = Program {
-        entry: "main.js".into(),
-        source: source.into(),
-        modules: std::collections::BTreeMap::new(),
-    };
-    let request = RunRequest {
+/// A program of one file, `main.js`.
+fn program(source: &str) -> Program {
+    let modules = std::collections::BTreeMap::new();
+    Program { entry: "main.js".into(), source: source.into(), modules }
+}
+
+/// What asks for a run of `source` that may make requests.
+pub fn request(source: &str) -> RunRequest {
+    RunRequest {
         execution: Id::new(),
-        program,
+        program: program(source),
         input: Json::null(),
         context: None,
         schemas: Schemas::default(),
         limits: Limits { wall_ms: 20_000, ..Limits::default() },
-        fetch: FetchPolicy::Denied,
-    };
+        fetch: FetchPolicy::Live,
+    }
+}
+
+/// The JSON of what `source` returns.
+///
+/// # Panics
+/// If it fails.
+pub async fn output(runtime: &Arc<dyn JsRuntime>, source: &str) -> String {
+    match runtime.run(request(source)).await.expect("it runs").outcome {
+        Outcome::Completed(output) => output.to_string(),
+        Outcome::Failed(error) => panic!("{error:?}"),
+    }
+}
+
+/// What `source` fails with.
+async fn failure(runtime: &Arc<dyn JsRuntime>, source: &str) -> TaskError {
+    match runtime.run(request(source)).await.expect("it runs").outcome {
+        Outcome::Failed(error) => error,
+        Outcome::Completed(output) => panic!("returned {output}"),
+    }
+}
+
+/// A case of a task in `main.js`.
+fn case(name: &'static str, source: &str) -> Case {
+    let request = RunRequest { fetch: FetchPolicy::Denied, ..request(source) };
     let expected = Expected::Output(serde_json::Value::Null);
     let lines_holding = Vec::new();
     Case { name, request, expected, logs: None, lines_holding, dropped: None, exchanges: None }

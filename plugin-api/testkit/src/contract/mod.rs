@@ -19,7 +19,7 @@
 //! impl OutputSink for Nowhere {
 //!     async fn deliver(&self, delivery: Delivery) -> Result<Receipt> {
 //!         self.check(delivery.target).await?;
-//!         Ok(Receipt { location: None, bytes: delivery.body.len() as u64 })
+//!         Ok(Receipt::new(delivery.body.len() as u64))
 //!     }
 //!
 //!     async fn check(&self, target: ratchet_plugin_api::model::Json) -> Result<()> {

@@ -42,7 +42,7 @@ impl OutputSink for JsonLines {
         let line = line.as_str().replace(['\n', '\r'], " ") + "\n";
         // One write to a file opened for appending: the lines of concurrent deliveries do not mix.
         File::options().append(true).create(true).open(&path)?.write_all(line.as_bytes())?;
-        Ok(Receipt { location: Some(path.display().to_string()), bytes: line.len() as u64 })
+        Ok(Receipt::new(line.len() as u64).at(path.display().to_string()))
     }
 
     async fn check(&self, target: Json) -> Result<()> {
