@@ -3,6 +3,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bytecode;
 mod engine;
 mod memory;
 mod modules;

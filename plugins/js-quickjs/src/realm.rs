@@ -11,7 +11,7 @@ use rquickjs::function::{Args, Rest};
 use rquickjs::{Ctx, Error, Exception, Function, Persistent, Type, TypedArray, Value};
 
 use crate::engine::{Attached, QuickJs};
-use crate::raw;
+use crate::{bytecode, raw};
 
 /// Awaits a value. Syntax has no properties that a task could replace.
 const AWAIT: &str = "(async (value, fulfilled, rejected) => {
@@ -104,8 +104,8 @@ impl<'js> QuickRealm<'js> {
     }
 
     fn run(&self, file: &str, source: &str) -> Evaluated<Self> {
-        let compiled = raw::compile_script(&self.js, file, source)
-            .map_err(|error| self.rejected(file, error))?;
+        let compiled =
+            bytecode::script(&self.js, file, source).map_err(|error| self.rejected(file, error))?;
         raw::run_compiled(&self.js, compiled).map_err(|error| self.fault(error))
     }
 }

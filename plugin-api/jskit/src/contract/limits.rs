@@ -52,7 +52,7 @@ pub(super) fn cases() -> Vec<Case> {
         .returns("300"),
         case(
             "a recursion limit of one's own",
-            "() => { const f = n => n === 0 ? 0 : 1 + f(n - 1); return f(300) }",
+            "() => { const f = n => n === 0 ? 0 : 1 + f(n - 1); return f(1000) }",
         )
         .limits(|limits| limits.recursion = 100)
         .fails(RecursionLimit, "RangeError", "100"),

@@ -1,22 +1,16 @@
-//! Boa against what every engine must do alike, and what takes more than one run to show.
+//! Boa against what every engine must do alike, and what it does in its own way.
 
-mod calls;
-mod fetches;
 mod speed;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ratchet_jskit::contract::{cases, verify};
+use ratchet_jskit::contract::{cases, verify, verify_calls, verify_fetches};
 use ratchet_jskit::{FetchPort, JsThread};
-use ratchet_plugin_api::model::{
-    FetchPolicy, Id, Json, Limits, Outcome, Program, RunRequest, Schemas, TaskError,
-};
 use ratchet_plugin_api::services::{HttpFetcher, JsRuntime};
 use ratchet_plugin_api::{Code, Error};
 
 use crate::JsBoa;
-use crate::engine::Boa;
+use crate::engine::{Boa, VERSION};
 
 fn runtime_with(fetcher: Option<Arc<dyn HttpFetcher>>) -> Arc<dyn JsRuntime> {
     let port = FetchPort::new(tokio::runtime::Handle::current(), move || {
@@ -29,45 +23,31 @@ fn runtime() -> Arc<dyn JsRuntime> {
     runtime_with(None)
 }
 
-fn program(source: &str) -> Program {
-    Program { entry: "main.js".into(), source: source.into(), modules: BTreeMap::new() }
-}
-
-fn request(source: &str) -> RunRequest {
-    RunRequest {
-        execution: Id::new(),
-        program: program(source),
-        input: Json::null(),
-        context: None,
-        schemas: Schemas::default(),
-        limits: Limits { wall_ms: 20_000, ..Limits::default() },
-        fetch: FetchPolicy::Live,
-    }
-}
-
-async fn output(runtime: &Arc<dyn JsRuntime>, source: &str) -> String {
-    match runtime.run(request(source)).await.unwrap().outcome {
-        Outcome::Completed(output) => output.to_string(),
-        Outcome::Failed(error) => panic!("{error:?}"),
-    }
-}
-
-async fn failure(runtime: &Arc<dyn JsRuntime>, source: &str) -> TaskError {
-    match runtime.run(request(source)).await.unwrap().outcome {
-        Outcome::Failed(error) => error,
-        Outcome::Completed(output) => panic!("returned {output}"),
-    }
-}
-
 #[tokio::test]
 async fn boa_passes_the_contract() {
     verify(runtime(), &cases()).await;
+}
+
+#[tokio::test]
+async fn programs_are_checked_and_runs_followed() {
+    verify_calls(runtime()).await;
+}
+
+#[tokio::test]
+async fn requests_go_out_through_the_fetcher() {
+    verify_fetches(&runtime_with).await;
+}
+
+#[tokio::test]
+async fn the_engine_says_what_it_is() {
+    let info = runtime().info().await.unwrap();
+    assert_eq!((info.name.as_str(), info.engine), ("boa", format!("boa_engine {VERSION}")));
+    assert!(!info.interruptible);
 }
 
 #[test]
 fn the_version_told_is_the_version_built_with() {
     let lockfile = include_str!("../../../../Cargo.lock");
     let (_, after) = lockfile.split_once("name = \"boa_engine\"\nversion = \"").unwrap();
-    let version = after.split('"').next().unwrap();
-    assert_eq!(crate::engine::VERSION, version);
+    assert_eq!(VERSION, after.split('"').next().unwrap());
 }

@@ -3,10 +3,11 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use ratchet_jskit::contract::request;
 use ratchet_jskit::{Engine, Host};
 use ratchet_plugin_api::model::{Json, Outcome};
 
-use super::{request, runtime};
+use super::runtime;
 use crate::engine::Boa;
 
 fn mean(times: u32, mut work: impl FnMut()) -> Duration {
