@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod diagnostic;
 pub mod discovery;
+pub mod latent;
 pub mod lifecycle;
 pub mod load;
 pub mod logging;

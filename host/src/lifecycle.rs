@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use ratchet_plugin_api::abi::{Host as _, PluginHandle};
+use ratchet_plugin_api::raw::BoxFuture;
 use ratchet_plugin_api::{Call, Code, Error, Result};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::config::settings::{Placement, Settings};
+use crate::config::settings::{Placement, Settings, StartWhen};
 use crate::diagnostic::Diagnostic;
+use crate::latent::Latent;
 use crate::load;
 use crate::placement::{Pool, PoolOptions, WorkerSetup};
 use crate::plan::{Plan, Planned, Provider};
@@ -45,13 +47,13 @@ pub struct Running {
 struct Up {
     id: String,
     place: Place,
-    /// Kept open for good: the dynamic linker tells libraries apart by name first, and theirs is
-    /// the descriptor's.
+    /// Kept open for workers, which load what was checked.
     _file: File,
 }
 
 enum Place {
     Here(PluginHandle),
+    Latent(Arc<Latent>),
     Elsewhere(Pool),
 }
 
@@ -98,7 +100,8 @@ impl Running {
         for level in plan.levels() {
             let starting = level.into_iter().filter_map(|plugin| {
                 let file = files.remove(plugin.manifest.id.as_str())?;
-                Some(start_one(plugin, file, settings, &running.around, &outlets.program))
+                let foreseen = plan.binds_to(&plugin.manifest.id);
+                Some(start_one(plugin, file, settings, &running.around, &outlets.program, foreseen))
             });
             let mut failures = Vec::new();
             for started in join_all(starting).await {
@@ -150,20 +153,26 @@ impl Running {
                     pool.stop(self.stop_timeout).await;
                     Ok(())
                 }
-                Place::Here(handle) => {
-                    // The plugin bounds itself by the call; one that does not is left behind.
-                    let grace = self.stop_timeout + Duration::from_millis(100);
-                    let stopping = tokio::time::timeout(grace, handle.stop(call)).await;
-                    stopping.unwrap_or_else(|_| {
-                        Err(Error::new(Code::Timeout, "it did not stop in time and was left"))
-                    })
-                }
+                Place::Here(handle) => stop_here(handle, call, self.stop_timeout).await,
+                Place::Latent(latent) => match latent.started() {
+                    Some(handle) => stop_here(handle, call, self.stop_timeout).await,
+                    None => Ok(()),
+                },
             };
             if let Err(error) = stopped {
                 tracing::error!(plugin = plugin.id, %error, "a plugin did not stop well");
             }
         }
     }
+}
+
+/// Stops a plugin, which bounds itself by the call; one that does not is left behind.
+async fn stop_here(handle: &PluginHandle, call: Call, timeout: Duration) -> Result<()> {
+    let grace = timeout + Duration::from_millis(100);
+    let stopped = tokio::time::timeout(grace, handle.stop(call)).await;
+    stopped.unwrap_or_else(|_| {
+        Err(Error::new(Code::Timeout, "it did not stop in time and was left"))
+    })
 }
 
 /// Which provider answers the plugin for each contract, as the plan has decided.
@@ -181,10 +190,24 @@ async fn start_one(
     settings: &Settings,
     around: &Surroundings,
     program: &Path,
+    foreseen: bool,
 ) -> Result<Up, Diagnostic> {
     let place = match plugin.settings.placement {
-        Placement::InProcess => start_here(plugin, &file, settings, around).await,
-        Placement::Process => start_elsewhere(plugin, &file, settings, around, program),
+        Placement::InProcess if plugin.settings.start == StartWhen::OnDemand => {
+            hold(plugin, &file, settings, around).map(Place::Latent)
+        }
+        Placement::InProcess => {
+            start_here(plugin, &file, settings, around).await.map(Place::Here)
+        }
+        // A process costs time and memory, so one that may never be called waits for its call.
+        Placement::Process => {
+            start_elsewhere(plugin, &file, settings, around, program).and_then(|pool| {
+                if foreseen {
+                    pool.warm_up()?;
+                }
+                Ok(Place::Elsewhere(pool))
+            })
+        }
     };
     match place {
         Ok(place) => Ok(Up { id: plugin.manifest.id.clone(), place, _file: file }),
@@ -199,15 +222,32 @@ fn not_started(plugin: &Planned, error: &Error) -> Diagnostic {
     diagnostic.file(&plugin.file)
 }
 
+/// Puts a plugin where its first call starts it.
+fn hold(
+    plugin: &Planned,
+    file: &File,
+    settings: &Settings,
+    around: &Surroundings,
+) -> Result<Arc<Latent>> {
+    let file = Arc::new(file.try_clone()?);
+    let (planned, settings, surroundings) = (plugin.clone(), settings.clone(), around.clone());
+    let start = move || -> BoxFuture<Result<PluginHandle>> {
+        let (planned, settings) = (planned.clone(), settings.clone());
+        let (file, surroundings) = (Arc::clone(&file), surroundings.clone());
+        Box::pin(async move { start_here(&planned, &file, &settings, &surroundings).await })
+    };
+    Latent::hold(&plugin.manifest, &around.registry, Box::new(start))
+}
+
 async fn start_here(
     plugin: &Planned,
     file: &File,
     settings: &Settings,
     around: &Surroundings,
-) -> Result<Place> {
-    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+) -> Result<PluginHandle> {
+    let file = file.try_clone()?;
     let id = plugin.manifest.id.clone();
-    let loaded = tokio::task::spawn_blocking(move || load::load(&path)).await;
+    let loaded = tokio::task::spawn_blocking(move || load::load(&file)).await;
     let module = loaded.map_err(|_| Error::internal("loading it panicked"))??;
     let handle = module.make(around.view(&id, bindings(plugin)))?;
     let limit = settings.lifecycle.start_timeout();
@@ -216,7 +256,7 @@ async fn start_here(
         let seconds = limit.as_secs();
         Err(Error::new(Code::Timeout, format!("it took more than {seconds} s")))
     })?;
-    Ok(Place::Here(handle))
+    Ok(handle)
 }
 
 fn start_elsewhere(
@@ -225,7 +265,7 @@ fn start_elsewhere(
     settings: &Settings,
     around: &Surroundings,
     program: &Path,
-) -> Result<Place> {
+) -> Result<Pool> {
     let manifest = &plugin.manifest;
     let own_pid = std::process::id();
     let services = manifest.requires.iter().chain(&manifest.wants).cloned().collect();
@@ -254,13 +294,12 @@ fn start_elsewhere(
         let wanted = decided.get(service).map(String::as_str);
         registry.bind(service, major, wanted).map(|binding| binding.service)
     };
-    let pool = Pool::start(options, manifest, find, Arc::clone(&around.log))?;
+    let pool = Pool::new(options, manifest, find, Arc::clone(&around.log));
     for (target, provision) in manifest.provides.iter().enumerate() {
-        let major = provision.version.split('.').next().and_then(|major| major.parse().ok());
         let handle = pool.service(target as u32);
-        view.provide(&provision.service, major.unwrap_or(1), &provision.instance, handle)?;
+        view.provide(&provision.service, provision.major(), &provision.instance, handle)?;
     }
-    Ok(Place::Elsewhere(pool))
+    Ok(pool)
 }
 
 /// How many processes there may be: as many as configured, or one for each processor.

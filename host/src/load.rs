@@ -8,7 +8,12 @@
 // The two unsafe steps of loading are below; each says why it is sound.
 #![allow(unsafe_code)]
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::IntoRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use abi_stable::StableAbi;
 use abi_stable::abi_stability::abi_checking::check_layout_compatibility;
@@ -22,12 +27,31 @@ use ratchet_plugin_api::{Code, Error, Result};
 /// static references of Rust code demand.
 const RTLD_NODELETE: i32 = 0x1000;
 
+/// The files that are in memory, by device and inode.
+static RESIDENT: Mutex<BTreeMap<(u64, u64), PluginModuleRef>> = Mutex::new(BTreeMap::new());
+
 /// Brings the plugin in `file` into memory and gives its root module. The manifest has been read
-/// and accepted before.
+/// and accepted before. What is in memory already is not loaded again.
 ///
 /// # Errors
 /// `Configuration` when the file cannot be loaded or was built against an incompatible waist.
-pub fn load(file: &Path) -> Result<PluginModuleRef> {
+pub fn load(file: &File) -> Result<PluginModuleRef> {
+    let metadata = file.metadata()?;
+    let identity = (metadata.dev(), metadata.ino());
+    let mut resident = RESIDENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(module) = resident.get(&identity) {
+        return Ok(*module);
+    }
+    // The linker opens what is open here, so the bytes that were checked are the bytes that run.
+    // It also tells libraries apart by name first, so the descriptor is never closed and its
+    // number never used for another file.
+    let descriptor = file.try_clone()?.into_raw_fd();
+    let module = load_path(&PathBuf::from(format!("/proc/self/fd/{descriptor}")))?;
+    resident.insert(identity, module);
+    Ok(module)
+}
+
+fn load_path(file: &Path) -> Result<PluginModuleRef> {
     keep_resident(file)?;
     let header = lib_header_from_path(file).map_err(|error| explain(&error))?;
     check_layout(header)?;

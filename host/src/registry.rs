@@ -25,6 +25,8 @@ struct Provider {
     instance: String,
     handle: ServiceHandle,
     alive: Alive,
+    /// Stands in for a plugin that has not started, and gives way to it.
+    holds_place: bool,
 }
 
 impl Provider {
@@ -114,7 +116,7 @@ impl Registry {
         Some(found.handle.clone())
     }
 
-    /// Takes an offer in.
+    /// Takes an offer in; it takes the place that was held for it, if any.
     ///
     /// # Errors
     /// `Conflict` when there is one of that contract and name already.
@@ -126,19 +128,35 @@ impl Registry {
         instance: &str,
         handle: ServiceHandle,
     ) -> Result<u64> {
-        let mut providers = self.write();
-        let taken =
-            providers.iter().find(|it| it.offers(service, major) && it.instance == instance);
-        if let Some(taken) = taken {
-            let message = format!(
-                "{service}/{major} is provided by {} already{}",
-                taken.plugin,
-                if instance.is_empty() { String::new() } else { format!(", as `{instance}`") },
-            );
-            return Err(Error::new(Code::Conflict, message));
-        }
+        self.enter(plugin, service, major, instance, handle, false)
+    }
+
+    /// Holds the place of an offer of a plugin that has not started.
+    ///
+    /// # Errors
+    /// `Conflict` when there is one of that contract and name already.
+    pub fn hold(
+        &self,
+        plugin: &str,
+        service: &str,
+        major: u16,
+        instance: &str,
+        handle: ServiceHandle,
+    ) -> Result<u64> {
+        self.enter(plugin, service, major, instance, handle, true)
+    }
+
+    fn enter(
+        &self,
+        plugin: &str,
+        service: &str,
+        major: u16,
+        instance: &str,
+        handle: ServiceHandle,
+        holds_place: bool,
+    ) -> Result<u64> {
         let registration = self.registrations.fetch_add(1, Ordering::Relaxed);
-        providers.push(Provider {
+        let entered = Provider {
             registration,
             plugin: plugin.to_owned(),
             service: service.to_owned(),
@@ -146,7 +164,26 @@ impl Registry {
             instance: instance.to_owned(),
             handle,
             alive: Alive::new(),
-        });
+            holds_place,
+        };
+        let mut providers = self.write();
+        let taken =
+            providers.iter_mut().find(|it| it.offers(service, major) && it.instance == instance);
+        match taken {
+            None => providers.push(entered),
+            Some(held) if held.holds_place && held.plugin == plugin => {
+                held.alive.end();
+                *held = entered;
+            }
+            Some(taken) => {
+                let message = format!(
+                    "{service}/{major} is provided by {} already{}",
+                    taken.plugin,
+                    if instance.is_empty() { String::new() } else { format!(", as `{instance}`") },
+                );
+                return Err(Error::new(Code::Conflict, message));
+            }
+        }
         drop(providers);
         self.changes.send_modify(|count| *count += 1);
         Ok(registration)

@@ -8,8 +8,9 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ratchet_host::config::settings::{Sandbox, Settings};
+use ratchet_host::config::settings::{Sandbox, Settings, StartWhen};
 use ratchet_host::lifecycle::Running;
+use ratchet_host::plan::Provider;
 use ratchet_plugin_api::services::OutputSink;
 use ratchet_plugin_api::{Call, Code, Error, Result};
 use serde_json::{Value, json};
@@ -137,11 +138,38 @@ async fn a_worker_killed_from_outside_costs_its_call_and_is_replaced() {
     running.stop().await;
 }
 
-fn is_busy(running: &Running) -> bool {
+/// What is known of the workers that live.
+fn workers_of(running: &Running) -> Value {
     let report = running.registry().report();
     let single = report.iter().find(|provider| provider.instance == "single").unwrap();
     let described: Value = serde_json::from_str(&single.description).unwrap();
-    described["workers"][0]["in_flight"] == 1
+    described["workers"].clone()
+}
+
+fn is_busy(running: &Running) -> bool {
+    workers_of(running)[0]["in_flight"] == 1
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_answers_nobody_yet_has_no_process_before_its_first_call() {
+    let (running, single) = workers(1).await;
+    assert_eq!(workers_of(&running), json!([]));
+    ask(&single, json!("identify")).await.unwrap();
+    assert_eq!(workers_of(&running).as_array().unwrap().len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_answers_another_has_its_process_at_once() {
+    let mut consumer = planned(TICKER);
+    let single = elsewhere(planned(SINGLE), 1);
+    let provision = &single.manifest.provides[0];
+    let instance = provision.instance.clone();
+    let provider = Provider { plugin: single.manifest.id.clone(), instance };
+    consumer.bindings.insert(provision.service.clone(), provider);
+    let (running, _) = start(vec![consumer, single]).await.expect("it starts");
+    assert_eq!(workers_of(&running).as_array().unwrap().len(), 1);
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -219,5 +247,41 @@ async fn ten_thousand_calls_dropped_at_random_leave_the_worker_sound() {
     let last = ask(&single, json!("identify")).await.unwrap();
     assert!(!last.is_empty(), "{pids:?}");
     assert!(!is_busy(&running), "a call was leaked");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_on_demand_starts_with_its_first_call_and_stops_with_the_host() {
+    let mut ticker = planned(TICKER);
+    ticker.settings.start = StartWhen::OnDemand;
+    let (running, _) = start(vec![ticker, elsewhere(planned(SINGLE), 1)]).await.unwrap();
+    let waiting = || {
+        let report = running.registry().report();
+        report.iter().filter(|one| one.description.contains(r#""started":false"#)).count()
+    };
+    let single = sink(&running, "single").unwrap();
+    ask(&single, json!("identify")).await.unwrap();
+    assert_eq!(waiting(), 2, "nobody has called it");
+    for _ in 0..2 {
+        assert_eq!(ask(&single, json!({"count": 100})).await.unwrap(), "99");
+    }
+    // Its other service, which was held as well, is its own now.
+    let hostile = sink(&running, "hostile").unwrap();
+    let answer = Call::timeout(PATIENCE, hostile.deliver(delivery(json!({"sin": "none"}))));
+    answer.await.unwrap();
+    assert_eq!(waiting(), 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_on_demand_that_does_not_start_tells_its_callers_why() {
+    let mut ticker = support::configured(planned(TICKER), json!({"start": "fail"}));
+    ticker.settings.start = StartWhen::OnDemand;
+    let (running, _) = start(vec![ticker]).await.unwrap();
+    for _ in 0..2 {
+        let hostile = sink(&running, "hostile").unwrap();
+        let error = hostile.deliver(delivery(json!({"sin": "none"}))).await.unwrap_err();
+        assert!(error.to_string().contains("it would rather not"), "{error}");
+    }
     running.stop().await;
 }

@@ -20,7 +20,8 @@ use ratchet_plugin_api::services::JsRuntime;
 use ratchet_plugin_api::{Call, Result, Service};
 use support::{elsewhere, planned, start};
 
-const ENGINE: &str = "ratchet-js-boa";
+const BOA: &str = "ratchet-js-boa";
+const QUICKJS: &str = "ratchet-js-quickjs";
 
 /// Wall-clock time of a task that tries to run for ever.
 const WALL: Duration = Duration::from_millis(800);
@@ -28,8 +29,38 @@ const WALL: Duration = Duration::from_millis(800);
 /// How much later than its limit a run may be known to have ended.
 const LATENESS: Duration = Duration::from_millis(700);
 
-async fn engine(replicas: u16) -> (Running, Arc<dyn JsRuntime>) {
-    let (running, _) = start(vec![elsewhere(planned(ENGINE), replicas)]).await.expect("it starts");
+/// Shows each of these on every engine.
+macro_rules! on_every_engine {
+    ($($name:ident),* $(,)?) => {
+        mod boa {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::$name(super::BOA).await;
+                }
+            )*
+        }
+        mod quickjs {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::$name(super::QUICKJS).await;
+                }
+            )*
+        }
+    };
+}
+
+on_every_engine! {
+    every_engine_case_holds_through_a_process_boundary,
+    killers_end_as_the_right_error_and_the_next_run_is_right,
+    a_killer_leaves_its_neighbours_alone,
+    a_followed_run_tells_its_log_while_it_runs_and_is_cancelled_by_letting_go,
+    a_run_killed_in_the_middle_keeps_the_log_it_was_followed_by,
+}
+
+async fn started(engine: &str, replicas: u16) -> (Running, Arc<dyn JsRuntime>) {
+    let (running, _) = start(vec![elsewhere(planned(engine), replicas)]).await.expect("it starts");
     let declared = <dyn JsRuntime as Service>::DECLARATION;
     let bound = running.registry().bind(declared.id, declared.major, None).expect("it is there");
     let runtime = <dyn JsRuntime as Service>::client(Remote::new(bound.service));
@@ -88,16 +119,14 @@ async fn kill(
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_engine_case_holds_through_a_process_boundary() {
-    let (running, runtime) = engine(1).await;
+async fn every_engine_case_holds_through_a_process_boundary(engine: &str) {
+    let (running, runtime) = started(engine, 1).await;
     verify(Arc::clone(&runtime), &cases()).await;
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killers_end_as_the_right_error_and_the_next_run_is_right() {
-    let (running, runtime) = engine(1).await;
+async fn killers_end_as_the_right_error_and_the_next_run_is_right(engine: &str) {
+    let (running, runtime) = started(engine, 1).await;
     let mut wrong = Vec::new();
     for killer in uncontained() {
         eprintln!("killer: {}", killer.name);
@@ -107,9 +136,8 @@ async fn killers_end_as_the_right_error_and_the_next_run_is_right() {
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killer_leaves_its_neighbours_alone() {
-    let (running, runtime) = engine(2).await;
+async fn a_killer_leaves_its_neighbours_alone(engine: &str) {
+    let (running, runtime) = started(engine, 2).await;
     is_sound(&runtime).await;
     let looping = Call::timeout(WALL, runtime.run(request("() => { for (;;); }")));
     let neighbours = async {
@@ -127,9 +155,8 @@ async fn a_killer_leaves_its_neighbours_alone() {
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_followed_run_tells_its_log_while_it_runs_and_is_cancelled_by_letting_go() {
-    let (running, runtime) = engine(1).await;
+async fn a_followed_run_tells_its_log_while_it_runs_and_is_cancelled_by_letting_go(engine: &str) {
+    let (running, runtime) = started(engine, 1).await;
     let source = "async () => {
       console.log('one');
       await new Promise((resolve) => setTimeout(resolve, 60_000));
@@ -146,9 +173,8 @@ async fn a_followed_run_tells_its_log_while_it_runs_and_is_cancelled_by_letting_
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_killed_in_the_middle_keeps_the_log_it_was_followed_by() {
-    let (running, runtime) = engine(1).await;
+async fn a_run_killed_in_the_middle_keeps_the_log_it_was_followed_by(engine: &str) {
+    let (running, runtime) = started(engine, 1).await;
     let source = "() => { console.log('before'); for (;;); }";
     let followed = Call::timeout(WALL, async {
         let mut events = runtime.follow(request(source)).await?;
@@ -162,5 +188,47 @@ async fn a_run_killed_in_the_middle_keeps_the_log_it_was_followed_by() {
     let error: Result<()> = followed.await;
     assert_eq!(error.unwrap_err().code, ratchet_plugin_api::Code::Timeout);
     is_sound(&runtime).await;
+    running.stop().await;
+}
+
+/// The process ids of the workers that live.
+fn pids(running: &Running) -> Vec<u64> {
+    let report = running.registry().report();
+    let runtime = report.iter().find(|provider| provider.service.contains("js-runtime"));
+    let described: serde_json::Value =
+        serde_json::from_str(&runtime.expect("it is there").description).unwrap();
+    let workers = described["workers"].as_array().unwrap();
+    workers.iter().filter_map(|worker| worker["pid"].as_u64()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_can_be_interrupted_keeps_its_worker() {
+    let (running, runtime) = started(QUICKJS, 1).await;
+    is_sound(&runtime).await;
+    let before = pids(&running);
+    assert_eq!(before.len(), 1);
+    for (source, expected) in [
+        ("() => { for (;;); }", FailureKind::TimeLimit),
+        ("for (;;) { try { for (;;); } catch {} }", FailureKind::TimeLimit),
+        ("async () => { await null; for (;;); }", FailureKind::TimeLimit),
+        ("() => { const f = () => f(); f() }", FailureKind::RecursionLimit),
+        (
+            "() => { const a = []; for (;;) a.push(new Array(1000).fill(1)) }",
+            FailureKind::MemoryLimit,
+        ),
+    ] {
+        let mut request = request(source);
+        request.limits.memory_bytes = 64 << 20;
+        // As taskkit does: the call has a little longer than the run.
+        let ended = ending(Call::timeout(WALL + LATENESS, runtime.run(request)).await);
+        assert!(matches!(&ended, Err((kind, _)) if *kind == expected), "{source}: {ended:?}");
+        is_sound(&runtime).await;
+        assert_eq!(pids(&running), before, "{source} cost the worker");
+    }
+    // Given up by whoever asked, while it runs.
+    let looping = tokio::time::timeout(WALL / 4, runtime.run(request("() => { for (;;); }")));
+    assert!(looping.await.is_err());
+    is_sound(&runtime).await;
+    assert_eq!(pids(&running), before, "cancelling cost the worker");
     running.stop().await;
 }

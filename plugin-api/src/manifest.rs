@@ -102,6 +102,25 @@ pub struct CommandManifest {
     pub arguments: serde_json::Value,
 }
 
+impl Provision {
+    /// The major of its version: providers and consumers of one major understand each other.
+    pub fn major(&self) -> u16 {
+        major_of(&self.version)
+    }
+}
+
+impl Requirement {
+    /// The major of its version.
+    pub fn major(&self) -> u16 {
+        major_of(&self.version)
+    }
+}
+
+/// The major of a version such as `1.4`; of what is no version, one that nobody has.
+fn major_of(version: &str) -> u16 {
+    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(u16::MAX)
+}
+
 impl Manifest {
     /// The manifest in these bytes.
     ///

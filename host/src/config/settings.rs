@@ -51,6 +51,10 @@ pub struct PluginSettings {
     /// Whether it loads.
     #[default(true)]
     pub enabled: bool,
+    /// Whether it starts with the host, or when one of its services is first called. A plugin in
+    /// processes of its own starts those as they are needed in any case.
+    #[default]
+    pub start: StartWhen,
     /// Whether it runs in the host's process or in processes of its own.
     #[default]
     pub placement: Placement,
@@ -85,6 +89,24 @@ pub enum Placement {
     InProcess,
     /// In processes of its own.
     Process,
+}
+
+/// When a plugin starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartWhen {
+    /// With the host.
+    #[default]
+    AtOnce,
+    /// When one of its services is first called.
+    OnDemand,
+}
+
+impl Described for StartWhen {
+    const SCHEMA: &'static Schema = &Schema::Choice(&[
+        Choice { name: "at-once", help: "With the host." },
+        Choice { name: "on-demand", help: "When one of its services is first called." },
+    ]);
 }
 
 impl Placement {

@@ -48,8 +48,3 @@ pub struct WorkerSetup {
     /// Bytes of data the process may hold; see `setrlimit(2)`, `RLIMIT_DATA`.
     pub memory_bytes: u64,
 }
-
-/// The major of a version such as `1.4`.
-fn major_of(version: &str) -> u16 {
-    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(1)
-}

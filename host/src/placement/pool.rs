@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::lease::{Lease, PooledService};
 use super::peer::Targets;
 use super::worker::{Voice, Worker};
-use super::{WorkerSetup, major_of};
+use super::WorkerSetup;
 use crate::view::LogSink;
 
 /// The first pause before a worker that failed to start is tried again; it doubles each time.
@@ -72,16 +72,13 @@ struct Restart {
 }
 
 impl Pool {
-    /// Starts the first worker of a plugin.
-    ///
-    /// # Errors
-    /// When no process can be started.
-    pub fn start(
+    /// A pool without a worker: the first one starts with the first call, or when asked for.
+    pub fn new(
         options: PoolOptions,
         manifest: &Manifest,
         find: impl Fn(&str, u16) -> Result<ServiceHandle> + Send + Sync + 'static,
         log: LogSink,
-    ) -> Result<Self> {
+    ) -> Self {
         let concurrency =
             manifest.concurrency.map_or(CONCURRENCY_DEFAULT, |calls| calls.max(1) as usize);
         let services = options.setup.services.clone();
@@ -89,7 +86,7 @@ impl Pool {
             let wanted = services
                 .get(target as usize)
                 .ok_or_else(|| Error::not_found(format!("there is no target {target}")))?;
-            find(&wanted.service, major_of(&wanted.version))
+            find(&wanted.service, wanted.major())
         });
         let replicas = options.replicas.max(1);
         let shared = Arc::new(Shared {
@@ -103,10 +100,25 @@ impl Pool {
             stopping: AtomicBool::new(false),
             options: PoolOptions { replicas, ..options },
         });
-        let pool = Self { shared };
-        let first = pool.spawn()?;
-        lock(&pool.shared.workers).push(first);
-        Ok(pool)
+        Self { shared }
+    }
+
+    /// Starts the first worker, unless there is one, and does not wait for it.
+    ///
+    /// # Errors
+    /// When no process can be started.
+    pub fn warm_up(&self) -> Result<()> {
+        self.first().map(drop)
+    }
+
+    fn first(&self) -> Result<Arc<Worker>> {
+        let mut workers = lock(&self.shared.workers);
+        if let Some(first) = workers.first() {
+            return Ok(Arc::clone(first));
+        }
+        let first = self.spawn()?;
+        workers.push(Arc::clone(&first));
+        Ok(first)
     }
 
     /// The service that the workers offer as their `target`-th.
@@ -121,11 +133,7 @@ impl Pool {
     /// # Errors
     /// Why the first one did not.
     pub async fn ready(&self) -> Result<()> {
-        let first = lock(&self.shared.workers).first().cloned();
-        match first {
-            Some(worker) => worker.ready().await,
-            None => Ok(()),
-        }
+        self.first()?.ready().await
     }
 
     /// The plugin whose replicas these are.

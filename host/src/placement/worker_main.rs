@@ -3,6 +3,7 @@
 //! The order is the point. The process is told what to be, loads the plugin's file, shuts itself
 //! in, and only then runs any of the plugin's code; task code comes later still.
 
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::frame::{self, Frame};
 use super::peer::{Answer, Peer};
 use super::sandbox;
-use super::{WorkerSetup, major_of};
+use super::WorkerSetup;
 use crate::registry::Registry;
 use crate::view::Surroundings;
 
@@ -88,7 +89,7 @@ fn leave_with_host(setup: &WorkerSetup) -> Result<()> {
 /// Loads the plugin's file and shuts the process in. A failure is told to the host later, when
 /// there is a connection to tell it on.
 fn prepare(setup: &WorkerSetup) -> Result<(PluginModuleRef, sandbox::Enforced)> {
-    let module = crate::load::load(&setup.file)?;
+    let module = crate::load::load(&File::open(&setup.file)?)?;
     let enforced = sandbox::enter(setup.sandbox, setup.memory_bytes)?;
     Ok((module, enforced))
 }
@@ -106,7 +107,7 @@ async fn serve(
         let wanted = provides
             .get(target as usize)
             .ok_or_else(|| Error::not_found(format!("there is no target {target}")))?;
-        let major = major_of(&wanted.version);
+        let major = wanted.major();
         let found = offered.offer_of(&plugin, &wanted.service, major, &wanted.instance);
         found.ok_or_else(|| {
             Error::new(Code::Gone, format!("{plugin} no longer provides {}", wanted.service))
@@ -174,7 +175,7 @@ fn surroundings(
         let bridged = Bridged { peer: peer.clone(), target: target as u32 };
         let executor = Executor::inline(tokio::runtime::Handle::current());
         let handle = ServiceHandle::new(Arc::new(bridged), executor);
-        let major = major_of(&needed.version);
+        let major = needed.major();
         // Each is named once, so no two of them can collide.
         let _ = registry.provide("ratchet.host", &needed.service, major, "", handle);
     }

@@ -59,8 +59,9 @@ pub struct Planned {
     pub config: Value,
     /// Plugins of one level can start together; each level waits for those below.
     pub level: usize,
-    /// Which provider answers it for each service it requires or wants, where that is decided: the
-    /// only one, or the one that `bind` names.
+    /// Which provider answers it for each service it requires or wants and names no instance of:
+    /// the one that `bind` names, the only one, or the first in the order of configuration where
+    /// the contract can have many.
     pub bindings: BTreeMap<String, Provider>,
 }
 
@@ -84,6 +85,12 @@ impl Plan {
             levels[plugin.level].push(plugin);
         }
         levels
+    }
+
+    /// Whether a plugin is answered by the plugin `id` for a service.
+    pub fn binds_to(&self, id: &str) -> bool {
+        let mut bindings = self.plugins.iter().flat_map(|plugin| plugin.bindings.values());
+        bindings.any(|provider| provider.plugin == id)
     }
 }
 

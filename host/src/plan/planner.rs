@@ -123,8 +123,8 @@ impl<'a> Planner<'a> {
         called && instance.is_none_or(|instance| instance == offer.provision.instance)
     }
 
-    /// Who answers the plugin for each service. Everything that is missing or ambiguous is a
-    /// problem, where the plugin requires it.
+    /// Who answers the plugin for each service when it names no instance. Everything that is
+    /// missing or ambiguous is a problem, where the plugin requires it.
     pub(super) fn bind(&mut self, consumer: usize, chosen: &[usize]) -> BTreeMap<String, Provider> {
         let manifest = &self.plugins[consumer].manifest;
         let mut bindings = BTreeMap::new();
@@ -141,18 +141,18 @@ impl<'a> Planner<'a> {
             self.warn_of_older(consumer, need, &offers);
             let bound = self.bound(consumer, &need.service, &offers);
             match (bound, offers.as_slice()) {
-                (Some(offer), _) | (None, &[offer]) => {
-                    let plugin = self.plugins[offer.index].manifest.id.clone();
-                    let instance = offer.provision.instance.clone();
-                    bindings.insert(need.service.clone(), Provider { plugin, instance });
-                }
                 (None, [first, second, ..]) if first.provision.cardinality == Cardinality::One => {
                     let diagnostic = self.ambiguous(need, first.index, second.index);
                     if !self.problems.contains(&diagnostic) {
                         self.problems.push(diagnostic);
                     }
                 }
-                _ => {}
+                (None, []) => {}
+                (Some(offer), _) | (None, &[offer, ..]) => {
+                    let plugin = self.plugins[offer.index].manifest.id.clone();
+                    let instance = offer.provision.instance.clone();
+                    bindings.insert(need.service.clone(), Provider { plugin, instance });
+                }
             }
         }
         bindings

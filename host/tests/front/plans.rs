@@ -150,7 +150,7 @@ fn a_command_loads_what_it_needs_and_no_more() {
     1 a.engine fetch=a.fetch
     0 a.file
     0 a.stdio
-    1 a.kit engine=a.engine
+    1 a.kit engine=a.engine sink=a.file/file
     ");
 }
 
@@ -211,7 +211,7 @@ fn two_providers_of_one_need_a_decision() {
 }
 
 #[test]
-fn bind_chooses_among_many_and_among_instances() {
+fn of_many_the_first_answers_unless_bind_says_otherwise() {
     let plugins = "
         a.kit: requires engine
         a.boa: provides many engine as boa, many engine as boa-strict
@@ -220,7 +220,7 @@ fn bind_chooses_among_many_and_among_instances() {
     assert_snapshot!(everything("", plugins), @r"
     0 a.boa
     0 a.quick
-    1 a.kit
+    1 a.kit engine=a.boa/boa
     ");
     assert_snapshot!(everything("bind: {engine: a.boa/boa-strict}", plugins), @r"
     0 a.boa
