@@ -55,7 +55,24 @@ fn needed<'a>(
     for name in &provider.needs {
         plugins.push(project.plugin(name)?);
     }
+    if let Some(engine) = engine(project, arguments)
+        && !plugins.iter().any(|plugin| plugin.name == engine.name)
+    {
+        plugins.push(engine);
+    }
     Ok(plugins)
+}
+
+/// The plugin of the JavaScript engine that `--runtime` names: `js-quickjs` for `quickjs`. One
+/// there is not is left for `ratchet` to complain about.
+fn engine<'a>(project: &'a Project, arguments: &[String]) -> Option<&'a Package> {
+    let names = |argument: &str| argument == "--runtime" || argument.starts_with("--runtime=");
+    let at = arguments.iter().position(|argument| names(argument))?;
+    let name = match arguments[at].split_once('=') {
+        Some((_, name)) => name,
+        None => arguments.get(at + 1)?,
+    };
+    project.plugin(&format!("js-{name}")).ok()
 }
 
 #[cfg(test)]
@@ -73,6 +90,16 @@ mod tests {
     fn a_known_command_builds_what_it_loads_and_no_more() {
         for command in ["run-once", "test", "validate", "replay", "generate"] {
             assert_eq!(names(command), ["taskkit", "js-boa", "http-fetch"], "{command}");
+        }
+    }
+
+    #[test]
+    fn an_engine_that_is_asked_for_is_built_too() {
+        for line in ["run-once --runtime quickjs x", "test --runtime=quickjs"] {
+            assert_eq!(names(line), ["taskkit", "js-boa", "http-fetch", "js-quickjs"], "{line}");
+        }
+        for line in ["run-once --runtime boa", "run-once --runtime none", "test --runtime"] {
+            assert_eq!(names(line), ["taskkit", "js-boa", "http-fetch"], "{line}");
         }
     }
 

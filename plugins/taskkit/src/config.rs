@@ -47,8 +47,8 @@ pub(crate) struct Execution {
     /// Requests one run may start with `fetch`.
     #[default(1000)]
     pub(crate) max_fetches: u32,
-    /// The JavaScript runtime that runs tasks which do not name one, such as `boa`; absent means
-    /// the only one there is.
+    /// The JavaScript runtime that runs tasks which do not name one, such as `boa` or `quickjs`;
+    /// absent means the one that `bind` names, or the first in the list of plugins.
     pub(crate) runtime: Option<String>,
 }
 
