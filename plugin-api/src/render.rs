@@ -1,7 +1,7 @@
 //! Renders a manifest as JSON while a plugin is compiled.
 //!
 //! Everything here runs in constant evaluation, where there is neither allocation nor a trait
-//! object: a [`Writer`] first counts the bytes, then fills an array of that size.
+//! object: a `Writer` first counts the bytes, then fills an array of that size.
 
 use crate::manifest::{API_VERSION, COMPILER, TARGET};
 use crate::schema::{Argument, Choice, Field, Schema};

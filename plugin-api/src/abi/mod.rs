@@ -36,7 +36,7 @@ use abi_stable::std_types::{RResult, RVec};
 
 use crate::{Result, wire};
 
-/// What crosses in place of `Result<Vec<u8>>`: a failure is an encoded [`Error`].
+/// What crosses in place of `Result<Vec<u8>>`: a failure is an encoded [`Error`](crate::Error).
 pub type Reply<T> = RResult<T, RVec<u8>>;
 
 fn reply<T, U: From<T>>(result: Result<T>) -> Reply<U> {

@@ -1,8 +1,8 @@
 //! `ratchet.http-fetch`: makes HTTP requests for tasks, under an egress policy.
 //!
-//! A request passes through [`request`] (is it one that can be made?), [`egress`] (may it go
-//! there?), [`exchange`] (one hop after another, over the pooled client of [`client`]) and
-//! [`body`] (how much of the answer is taken).
+//! A request passes through `request` (is it one that can be made?), `egress` (may it go
+//! there?), `exchange` (one hop after another, over the pooled client of `client`) and
+//! `body` (how much of the answer is taken).
 
 mod body;
 mod client;
