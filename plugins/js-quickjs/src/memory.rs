@@ -12,6 +12,9 @@ use ratchet_jskit::Host;
 use ratchet_plugin_api::model::FailureKind;
 use rquickjs::allocator::{Allocator, RustAllocator};
 
+/// Bytes from which on a block is reason to ask whether the run is to stop.
+const LARGE: usize = 64 << 10;
+
 /// How much memory a heap holds and may hold, in bytes.
 pub(crate) struct Budget {
     used: Cell<usize>,
@@ -31,6 +34,11 @@ impl Budget {
 
     /// Whether `more` bytes may be added; if not, the run is to be ended.
     fn allows(&self, more: usize) -> bool {
+        // What the engine does in one go, such as joining text, it does without asking whether it
+        // is to stop, but not without memory.
+        if more >= LARGE && self.host.interruption().is_some() {
+            return false;
+        }
         let allowed = self.used.get().saturating_add(more) <= self.limit.get();
         if !allowed {
             self.host.stop(FailureKind::MemoryLimit);
