@@ -153,7 +153,7 @@ async fn of_several_runtimes_the_most_specific_choice_wins() {
     assert_eq!(called(), [1, 1, 1]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_run_without_an_end_is_ended() {
     let task = folder(ADDITION);
     write(
