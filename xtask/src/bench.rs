@@ -8,12 +8,12 @@ use crate::project::{HOST, Project};
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "bench",
     usage: "[NAME…]",
-    summary: "Measures an optimised build: calls, tasks, processes; all when none is named",
+    summary: "Measures an optimised build: processes, calls, tasks, runtimes; all when none is named",
     run,
 };
 
 /// The benchmarks, which are bench targets of the host.
-const BENCHMARKS: &[&str] = &["processes", "calls", "tasks"];
+const BENCHMARKS: &[&str] = &["processes", "calls", "tasks", "runtimes"];
 
 fn run(project: &Project, names: Vec<String>) -> Result {
     for name in &names {
