@@ -57,6 +57,7 @@ on_every_engine! {
     a_killer_leaves_its_neighbours_alone,
     a_followed_run_tells_its_log_while_it_runs_and_is_cancelled_by_letting_go,
     a_run_killed_in_the_middle_keeps_the_log_it_was_followed_by,
+    every_sample_passes_its_tests,
 }
 
 async fn started(engine: &str, replicas: u16) -> (Running, Arc<dyn JsRuntime>) {
@@ -189,6 +190,16 @@ async fn a_run_killed_in_the_middle_keeps_the_log_it_was_followed_by(engine: &st
     assert_eq!(error.unwrap_err().code, ratchet_plugin_api::Code::Timeout);
     is_sound(&runtime).await;
     running.stop().await;
+}
+
+async fn every_sample_passes_its_tests(engine: &str) {
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../sample/js-tasks");
+    let runtime = engine.trim_start_matches("ratchet-js-");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ratchet"))
+        .args(["test", "--from-fs", samples, "--runtime", runtime])
+        .output()
+        .expect("it can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The process ids of the workers that live.

@@ -123,6 +123,7 @@ impl Origin<'_> {
                  request is pending"
                     .to_owned()
             }
+            FailureKind::WorkerLost if detail.is_empty() => "the engine failed".to_owned(),
             _ => detail.to_owned(),
         };
         let class = match kind {

@@ -146,3 +146,44 @@ pub(crate) fn define_accessor(
         qjs::JS_FreeAtom(context, atom);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use rquickjs::{Context, Function, Runtime};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_native_function_passes_by_the_c_code() {
+        let runtime = Runtime::new().unwrap();
+        let context = Context::full(&runtime).unwrap();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            context.with(|js| {
+                let fail = || -> i32 { panic!("from within") };
+                js.globals().set("fail", Function::new(js.clone(), fail).unwrap()).unwrap();
+                js.eval::<(), _>("fail()")
+            })
+        }));
+        let payload = outcome.unwrap_err();
+        assert_eq!(payload.downcast_ref(), Some(&"from within"));
+    }
+
+    #[test]
+    fn bytecode_keeps_names_lines_and_source() {
+        let text = "\nfunction main() {\n  throw new Error(`${main}`);\n}\nmain()";
+        let runtime = Runtime::new().unwrap();
+        let bytecode = Context::full(&runtime)
+            .unwrap()
+            .with(|js| bytecode_of(&compile_script(&js, "lib/a.js", text).unwrap()).unwrap());
+        let runtime = Runtime::new().unwrap();
+        Context::full(&runtime).unwrap().with(|js| {
+            let script = read_bytecode(&js, &bytecode).unwrap();
+            assert!(run_compiled(&js, script).is_err());
+            let error = js.catch().into_exception().unwrap();
+            assert!(error.message().unwrap().starts_with("function main() {\n"));
+            assert!(error.stack().unwrap().contains("at main (lib/a.js:3:"), "{:?}", error.stack());
+        });
+    }
+}

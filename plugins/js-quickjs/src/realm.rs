@@ -1,5 +1,6 @@
 //! A QuickJS context in use.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use ratchet_jskit::{
@@ -207,7 +208,10 @@ impl<'js> Realm for QuickRealm<'js> {
         let attached = Rc::clone(&self.attached);
         let body = move |js: Ctx<'js>, Rest(arguments): Rest<Value<'js>>| {
             let mut realm = QuickRealm::new(js, Rc::clone(&attached));
-            native.call(&mut realm, &arguments).map_err(|fault| realm.raise(fault))
+            // The task could catch what rquickjs makes of a panic.
+            catch_unwind(AssertUnwindSafe(|| native.call(&mut realm, &arguments)))
+                .unwrap_or_else(|_| Err(Fault::Limit(FailureKind::WorkerLost, String::new())))
+                .map_err(|fault| realm.raise(fault))
         };
         // Making it fails for want of memory only, which has ended the run.
         Function::new(self.js.clone(), body)

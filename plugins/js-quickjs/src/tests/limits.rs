@@ -101,7 +101,7 @@ async fn memory_that_is_used_up_cannot_be_caught() {
         format!("() => {{ try {{ {grow} }} finally {{ return 'caught' }} }}"),
         format!("async () => {{ try {{ await null; {grow} }} catch {{ return 'caught' }} }}"),
         format!("async () => (async () => {{ {grow} }})().catch(() => 'caught')"),
-        format!("{grow}"),
+        grow.to_owned(),
         "() => new Uint8Array(1 << 28).length".to_owned(),
         "() => { try { return new Array(1 << 25).fill(0).length } catch { return 'caught' } }"
             .to_owned(),
