@@ -8,7 +8,7 @@ use crate::project::{HOST, Project};
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "bench",
     usage: "[NAME…]",
-    summary: "Measures an optimised build: processes, calls, tasks, runtimes; all when none is named",
+    summary: "Measures an optimised build: processes, calls, tasks, runtimes; all if none is named",
     run,
 };
 

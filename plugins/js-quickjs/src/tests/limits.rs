@@ -56,7 +56,7 @@ async fn a_run_that_never_waits_is_cancelled_at_once() {
     for source in [
         "() => { console.log('in'); for (;;); }",
         "console.log('in'); for (;;);",
-        "() => { console.log('in'); for (;;) { try { for (;;); } catch {} finally { for (;;); } } }",
+        "() => { console.log('in'); for (;;) try { for (;;); } catch {} finally { for (;;); } }",
         "async () => { console.log('in'); await null; for (;;) { try { for (;;); } catch {} } }",
         "() => { console.log('in'); return [3, 2, 1].sort(() => { for (;;); }) }",
         "() => { console.log('in'); return /^(a+)+$/.test('a'.repeat(60) + 'b') }",
