@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use ratchet_jskit::Host;
 use rquickjs::{Ctx, Result, Value};
 
 use crate::raw;
@@ -22,13 +23,21 @@ thread_local! {
 }
 
 /// A script that can be run in the context, compiled now or read from what was compiled before.
-pub(crate) fn script<'js>(js: &Ctx<'js>, file: &str, source: &str) -> Result<Value<'js>> {
+pub(crate) fn script<'js>(
+    js: &Ctx<'js>,
+    host: &Host,
+    file: &str,
+    source: &str,
+) -> Result<Value<'js>> {
     match SCRIPTS.with_borrow_mut(|scripts| scripts.find(file, source)) {
         Found::Compiled(bytecode) => raw::read_bytecode(js, &bytecode),
         Found::Source => {
             let compiled = raw::compile_script(js, file, source)?;
             let bytecode = raw::bytecode_of(&compiled)?;
-            SCRIPTS.with_borrow_mut(|scripts| scripts.keep(file, source, bytecode));
+            // Where memory ran out, the engine gives what it has written until then.
+            if host.stopped().is_none() {
+                SCRIPTS.with_borrow_mut(|scripts| scripts.keep(file, source, bytecode));
+            }
             Ok(compiled)
         }
         Found::Nothing => raw::compile_script(js, file, source),

@@ -105,8 +105,8 @@ impl<'js> QuickRealm<'js> {
     }
 
     fn run(&self, file: &str, source: &str) -> Evaluated<Self> {
-        let compiled =
-            bytecode::script(&self.js, file, source).map_err(|error| self.rejected(file, error))?;
+        let compiled = bytecode::script(&self.js, &self.attached.host, file, source)
+            .map_err(|error| self.rejected(file, error))?;
         raw::run_compiled(&self.js, compiled).map_err(|error| self.fault(error))
     }
 }

@@ -128,3 +128,44 @@ async fn calls_nested_too_deep_are_an_exception_like_any_other() {
                   [e.name, n > 512] } }";
     assert_eq!(output(&runtime(), source).await, r#"["RangeError",true]"#);
 }
+
+/// A little of everything.
+const DIVERSE: &str = "
+import { helper } from './helper.js';
+class Shape { #side = 2; get area() { return this.#side ** 2; } static make() { return new this(); } }
+export default async function (input) {
+  const seen = new Map([[1, new Set([2])], [{}, new WeakMap()]]);
+  function* numbers() { for (let i = 0; i < 50; i++) yield i; }
+  const text = [...numbers()].map(n => `n${n}`).join('-').replace(/n(\\d)/g, (_, d) => d + 'x');
+  const proxied = new Proxy({}, { get: (_, name) => name });
+  console.log({ text, seen, date: new Date(0), shape: Shape.make() });
+  const bytes = new TextEncoder().encode(text.repeat(20));
+  const parsed = JSON.parse(JSON.stringify({ text, list: Array.from(numbers()), nested: { input } }));
+  try { null.x } catch (error) { console.warn(error.stack) }
+  await Promise.all([1, 2, 3].map(async n => { await null; return helper(n) }));
+  await new Promise(done => setTimeout(done, 0));
+  const more = (await import('./helper.js')).helper(BigInt(5) ** 40n > 3n ? 1 : 2);
+  return [text.length, bytes.length, parsed.list.length, proxied.name, more,
+    eval('1 + 1'), new URL('http://h/p?q=1').search, structuredClone([1, { a: 2 }])];
+}";
+
+#[tokio::test]
+async fn wherever_memory_runs_out_the_run_ends_and_the_next_is_right() {
+    let runtime = runtime();
+    let mut request = request(DIVERSE);
+    let helper = "export const helper = n => ({ n, list: [n, n * 2, `${n}`] });";
+    request.program.modules.insert("helper.js".into(), helper.into());
+    let (mut limited, mut completed) = (0, 0);
+    for step in 0..300 {
+        request.limits.memory_bytes = (150 << 10) + step * 4099;
+        match runtime.run(request.clone()).await.unwrap().outcome {
+            Outcome::Completed(_) => completed += 1,
+            Outcome::Failed(error) => {
+                assert_eq!(error.kind, FailureKind::MemoryLimit, "{error:?}");
+                limited += 1;
+            }
+        }
+    }
+    assert!(limited > 50 && completed > 20, "{limited} limited, {completed} completed");
+    assert_eq!(output(&runtime, "() => 1").await, "1");
+}
