@@ -246,25 +246,38 @@ fn serve<E: Engine>(queue: &mpsc::Receiver<Job>) {
             }
             Job::Run(job) => {
                 let RunJob { request, session, reply, running } = *job;
-                let (result, used) = match fresh {
+                let (result, mut used) = match fresh {
                     Ok(mut fresh) => {
                         let run = || Ok(run_in(&mut fresh, &request, session, &mut schemas));
                         (contained(run), Some(fresh))
                     }
                     Err(error) => (Err(error), None),
                 };
+                // Whoever asked need not wait until the context is taken apart. One that failed
+                // may hold the memory that its report needs, so it goes first.
+                let completed = result.as_ref().is_ok_and(is_completed);
+                if !completed {
+                    take_apart(used.take());
+                }
                 reply.send(result);
                 drop(running);
-                // Whoever asked need not wait until the context is taken apart.
-                let taken_apart = contained(|| {
-                    drop(used);
-                    Ok(())
-                });
-                if taken_apart.is_err() {
-                    tracing::warn!("a context could not be taken apart");
-                }
+                take_apart(used);
             }
         }
+    }
+}
+
+fn is_completed(report: &RunReport) -> bool {
+    matches!(report.outcome, Outcome::Completed(_))
+}
+
+fn take_apart<E: Engine>(used: Option<Fresh<E>>) {
+    let taken_apart = contained(|| {
+        drop(used);
+        Ok(())
+    });
+    if taken_apart.is_err() {
+        tracing::warn!("a context could not be taken apart");
     }
 }
 

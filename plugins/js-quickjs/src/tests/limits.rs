@@ -132,7 +132,11 @@ async fn calls_nested_too_deep_are_an_exception_like_any_other() {
 /// A little of everything.
 const DIVERSE: &str = "
 import { helper } from './helper.js';
-class Shape { #side = 2; get area() { return this.#side ** 2; } static make() { return new this(); } }
+class Shape {
+  #side = 2;
+  get area() { return this.#side ** 2; }
+  static make() { return new this(); }
+}
 export default async function (input) {
   const seen = new Map([[1, new Set([2])], [{}, new WeakMap()]]);
   function* numbers() { for (let i = 0; i < 50; i++) yield i; }
@@ -140,7 +144,8 @@ export default async function (input) {
   const proxied = new Proxy({}, { get: (_, name) => name });
   console.log({ text, seen, date: new Date(0), shape: Shape.make() });
   const bytes = new TextEncoder().encode(text.repeat(20));
-  const parsed = JSON.parse(JSON.stringify({ text, list: Array.from(numbers()), nested: { input } }));
+  const list = Array.from(numbers());
+  const parsed = JSON.parse(JSON.stringify({ text, list, nested: { input } }));
   try { null.x } catch (error) { console.warn(error.stack) }
   await Promise.all([1, 2, 3].map(async n => { await null; return helper(n) }));
   await new Promise(done => setTimeout(done, 0));
