@@ -80,9 +80,9 @@ impl RawService for Held {
     fn call(&self, method: &str, call: Call, arguments: Vec<u8>) -> BoxFuture<Result<Vec<u8>>> {
         let (latent, provision) = (Arc::clone(&self.latent), self.provision.clone());
         let method = method.to_owned();
-        Box::pin(async move {
-            latent.service(&provision).await?.call(&method, call, arguments).await
-        })
+        Box::pin(
+            async move { latent.service(&provision).await?.call(&method, call, arguments).await },
+        )
     }
 
     fn open(

@@ -170,9 +170,8 @@ impl Running {
 async fn stop_here(handle: &PluginHandle, call: Call, timeout: Duration) -> Result<()> {
     let grace = timeout + Duration::from_millis(100);
     let stopped = tokio::time::timeout(grace, handle.stop(call)).await;
-    stopped.unwrap_or_else(|_| {
-        Err(Error::new(Code::Timeout, "it did not stop in time and was left"))
-    })
+    stopped
+        .unwrap_or_else(|_| Err(Error::new(Code::Timeout, "it did not stop in time and was left")))
 }
 
 /// Which provider answers the plugin for each contract, as the plan has decided.
@@ -196,9 +195,7 @@ async fn start_one(
         Placement::InProcess if plugin.settings.start == StartWhen::OnDemand => {
             hold(plugin, &file, settings, around).map(Place::Latent)
         }
-        Placement::InProcess => {
-            start_here(plugin, &file, settings, around).await.map(Place::Here)
-        }
+        Placement::InProcess => start_here(plugin, &file, settings, around).await.map(Place::Here),
         // A process costs time and memory, so one that may never be called waits for its call.
         Placement::Process => {
             start_elsewhere(plugin, &file, settings, around, program).and_then(|pool| {

@@ -11,10 +11,10 @@ use ratchet_plugin_api::raw::Executor;
 use ratchet_plugin_api::{Call, Code, Error, Result};
 use tokio::sync::Semaphore;
 
+use super::WorkerSetup;
 use super::lease::{Lease, PooledService};
 use super::peer::Targets;
 use super::worker::{Voice, Worker};
-use super::WorkerSetup;
 use crate::view::LogSink;
 
 /// The first pause before a worker that failed to start is tried again; it doubles each time.

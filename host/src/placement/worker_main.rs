@@ -22,10 +22,10 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, watch};
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::WorkerSetup;
 use super::frame::{self, Frame};
 use super::peer::{Answer, Peer};
 use super::sandbox;
-use super::WorkerSetup;
 use crate::registry::Registry;
 use crate::view::Surroundings;
 
