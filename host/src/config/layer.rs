@@ -51,7 +51,7 @@ impl Layer {
         Ok(Self { values: document.value, origins, ..Self::new(base) })
     }
 
-    /// A layer of texts that are read as the schema says, empty for now.
+    /// A layer of texts that are read as the schema says, with none in it yet.
     pub(crate) fn written() -> Self {
         Self { written: true, ..Self::new(Origin::Default) }
     }
