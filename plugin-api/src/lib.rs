@@ -36,6 +36,7 @@ mod service;
 pub mod services;
 pub mod shell;
 mod stream;
+mod suggest;
 pub mod wire;
 
 pub use call::Call;
@@ -45,6 +46,7 @@ pub use plugin::Plugin;
 pub use schema::{NoConfig, Secret};
 pub use service::Service;
 pub use stream::{Stream, StreamSender};
+pub use suggest::{did_you_mean, nearest};
 
 /// What hosts, tests and the macros use below the types an author meets: services as handles,
 /// executors, and the layer that carries events to a log.

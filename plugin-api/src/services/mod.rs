@@ -5,11 +5,34 @@
 //! [`Context::slot`](crate::Context::slot).
 
 mod command;
+mod event_bus;
+mod execution_store;
+mod executor;
 mod http_fetcher;
+mod job_queue;
+mod job_store;
 mod js_runtime;
 mod output_sink;
+mod result_store;
+mod schedule_store;
+mod scheduler;
+mod task_source;
+mod task_store;
 
 pub use command::{Command, Invocation};
+pub use event_bus::EventBus;
+pub use execution_store::ExecutionStore;
+pub use executor::{BatchMode, BatchReport, BatchRequest, Executor, Worker};
 pub use http_fetcher::HttpFetcher;
+pub use job_queue::{Answer, JobQueue, JobRequest, Submitted};
+pub use job_store::{
+    AcceptJobs, Acceptance, Change, ClaimJobs, ClaimedJob, Claims, ClearJobs, HostInfo, HostState,
+    JobPatch, JobStore, LimiterState, Renewal, Settled, Settlement, Situation, Verdict,
+};
 pub use js_runtime::{JsRuntime, RuntimeInfo};
 pub use output_sink::OutputSink;
+pub use result_store::ResultStore;
+pub use schedule_store::{DueSchedules, FireSchedule, ScheduleStore};
+pub use scheduler::{ScheduleRequest, Scheduler};
+pub use task_source::{SourceStatus, TaskSource};
+pub use task_store::{Offer, PutTask, TaskStore};
