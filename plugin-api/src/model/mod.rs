@@ -14,10 +14,12 @@ mod key;
 mod listing;
 mod outbox;
 mod program;
+mod repository;
 mod run;
 mod schedule;
 mod task;
 mod time;
+mod user;
 mod words;
 
 pub use delivery::{Delivery, Receipt, RunSummary};
@@ -37,6 +39,7 @@ pub use outbox::{
     PendingDelivery,
 };
 pub use program::{Program, ProgramProblem, ProgramReport, Schemas};
+pub use repository::{Repository, RepositorySpec};
 pub use run::{
     FailureKind, Limits, LogLevel, LogLine, Outcome, RunEvent, RunReport, RunRequest, StackFrame,
     TaskError, Violation,
@@ -47,4 +50,8 @@ pub use task::{
     TaskOrigin, TaskPolicy, TaskProblem, TaskVersion,
 };
 pub use time::Timestamp;
+pub use user::{
+    ApiKey, AuditEntry, AuditOutcome, Credentials, NewApiKey, NewAuditEntry, NewSession, NewUser,
+    Principal, Role, Session, User, UserPatch,
+};
 use words::unknown_word;

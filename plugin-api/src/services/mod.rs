@@ -5,6 +5,7 @@
 //! [`Context::slot`](crate::Context::slot).
 
 mod command;
+mod database;
 mod event_bus;
 mod execution_store;
 mod executor;
@@ -13,13 +14,18 @@ mod job_queue;
 mod job_store;
 mod js_runtime;
 mod output_sink;
+mod repository_store;
 mod result_store;
 mod schedule_store;
 mod scheduler;
 mod task_source;
 mod task_store;
+mod user_store;
 
 pub use command::{Command, Invocation};
+pub use database::{
+    Database, DatabaseStats, DatabaseStatus, DumpReport, Retention, RetentionReport, TableStats,
+};
 pub use event_bus::EventBus;
 pub use execution_store::ExecutionStore;
 pub use executor::{BatchMode, BatchReport, BatchRequest, Executor, Worker};
@@ -31,8 +37,10 @@ pub use job_store::{
 };
 pub use js_runtime::{JsRuntime, RuntimeInfo};
 pub use output_sink::OutputSink;
+pub use repository_store::{RepositoryReading, RepositoryStore};
 pub use result_store::ResultStore;
 pub use schedule_store::{DueSchedules, FireSchedule, ScheduleStore};
 pub use scheduler::{ScheduleRequest, Scheduler};
 pub use task_source::{SourceStatus, TaskSource};
 pub use task_store::{Offer, PutTask, TaskStore};
+pub use user_store::UserStore;
