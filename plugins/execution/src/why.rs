@@ -1,0 +1,1 @@
+//! Tells the one cause that keeps a job from running.
