@@ -98,7 +98,7 @@ impl Field {
             "*" => format!("{}-{}", self.values.start(), self.last()),
             range if range.contains('-') => self.range(field, range)?,
             // Quartz's way to say from where on.
-            first => format!("{}-{}", self.value(field, first)?, self.last()),
+            first => format!("{}-{}", self.first(self.value(field, first)?), self.last()),
         };
         Ok(format!("{range}/{step}"))
     }
@@ -149,6 +149,11 @@ impl Field {
             let hint = did_you_mean(nearest(text, self.names.iter().copied()));
             self.wrong(field, &format!("`{text}` is none{hint}"))
         })
+    }
+
+    /// The same value by its first name: Sunday is 0 and 7.
+    fn first(&self, value: u16) -> u16 {
+        if self.days == Days::OfWeek { value % 7 } else { value }
     }
 
     /// The last value that is not another name for the first.

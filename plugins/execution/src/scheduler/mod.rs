@@ -1,1 +1,5 @@
 //! Makes jobs at their time.
+
+mod cron;
+mod field;
+mod timing;
