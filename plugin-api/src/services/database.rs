@@ -96,7 +96,7 @@ pub trait Database {
     /// Applies what is pending; gives the names, oldest first.
     ///
     /// # Errors
-    /// `Conflict` with `database.newer` when it is from a newer version; nothing was changed.
+    /// `Conflict` with `storage.newer` when it is from a newer version; nothing was changed.
     async fn migrate(&self) -> Result<Vec<String>>;
 
     /// What it holds.
