@@ -1,0 +1,18 @@
+//! What can be listed: for each kind of thing its fields, and where its rows come from.
+
+mod execution;
+mod job;
+mod schedule;
+mod task;
+mod user;
+
+pub(crate) use execution::{DELIVERIES, EXECUTIONS};
+pub(crate) use job::JOB_FIELDS;
+pub(crate) use schedule::SCHEDULES;
+pub(crate) use task::{REPOSITORIES, TASKS};
+pub(crate) use user::{AUDIT, KEYS, USERS};
+
+use super::field::{Arm, Codes, Field, Kind, Source, words};
+
+/// The id of a task, by its number in `x`.
+const TASK: Kind = Kind::Link { column: &["x.task"], tables: &["tasks"] };

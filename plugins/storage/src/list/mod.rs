@@ -1,0 +1,183 @@
+//! Lists: a query as SQL.
+//!
+//! Filters, order and page are all decided in the database. Where ended things are kept apart from
+//! the others, each of both tables gives its first rows by its own index, and only these are put
+//! together.
+
+mod condition;
+mod field;
+pub(crate) mod fields;
+
+use ratchet_plugin_api::model::{ListQuery, MAX_LIMIT};
+use ratchet_plugin_api::Result;
+use sea_orm::{DbBackend, Statement};
+
+use condition::{Bound, Condition};
+use field::{Kind, find};
+pub(crate) use field::Source;
+
+/// A list as statements.
+pub(crate) struct ListSql {
+    /// Gives the rows; none if there cannot be any.
+    pub(crate) page: Option<Statement>,
+    /// Gives their number as `total`; none if it was not asked for, or is 0.
+    pub(crate) count: Option<Statement>,
+}
+
+/// One arm with the conditions on it.
+struct Part {
+    arm: usize,
+    /// Begins with ` WHERE `, or is empty.
+    conditions: String,
+}
+
+/// Reads a query about things of this kind at this time, in microseconds.
+///
+/// # Errors
+/// `Invalid` for a field that does not exist or a value that does not fit.
+pub(crate) fn list(
+    source: &Source,
+    query: &ListQuery,
+    backend: DbBackend,
+    now: i64,
+) -> Result<ListSql> {
+    let mut bound = Bound { backend, values: Vec::new(), now };
+    let parts = parts(source, query, &mut bound)?;
+    let order = Order::read(source, query)?;
+    if parts.is_empty() {
+        return Ok(ListSql { page: None, count: None });
+    }
+    let count = query.count.then(|| {
+        let counts: Vec<_> = parts
+            .iter()
+            .map(|part| {
+                let from = source.arms[part.arm].from;
+                format!("(SELECT COUNT(*) FROM {from}{})", part.conditions)
+            })
+            .collect();
+        let text = format!("SELECT {} AS total", counts.join(" + "));
+        Statement::from_sql_and_values(backend, text, bound.values.clone())
+    });
+    let limit = query.limit.min(MAX_LIMIT);
+    if limit == 0 {
+        return Ok(ListSql { page: None, count });
+    }
+    let offset = query.offset.min(i64::MAX as u64 / 2);
+    let text = match parts.as_slice() {
+        [part] => {
+            let arm = &source.arms[part.arm];
+            let keys = order.keys(&bound, part.arm, arm.number);
+            format!(
+                "SELECT {} FROM {}{} ORDER BY {keys} LIMIT {limit} OFFSET {offset}",
+                arm.select, arm.from, part.conditions
+            )
+        }
+        parts => {
+            let most = offset + u64::from(limit);
+            let arms: Vec<_> =
+                parts.iter().map(|part| order.arm(source, part, &bound, most)).collect();
+            let keys = order.outer_keys(&bound);
+            format!(
+                "SELECT * FROM ({}) AS u ORDER BY {keys} LIMIT {limit} OFFSET {offset}",
+                arms.join(" UNION ALL ")
+            )
+        }
+    };
+    let page = Statement::from_sql_and_values(backend, text, bound.values);
+    Ok(ListSql { page: Some(page), count })
+}
+
+/// The arms that may have rows that pass.
+fn parts(source: &Source, query: &ListQuery, bound: &mut Bound) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for (index, arm) in source.arms.iter().enumerate() {
+        let mut all = Vec::new();
+        if !arm.filter.is_empty() {
+            all.push(arm.filter.to_owned());
+        }
+        let (mut possible, before) = (true, bound.values.len());
+        for filter in &query.filters {
+            let field = find(&filter.field, source.fields)?;
+            match bound.condition(filter, field, index, arm.number)? {
+                Condition::Always => {}
+                Condition::Never => possible = false,
+                Condition::Sql(sql) => all.push(sql),
+            }
+        }
+        if !possible {
+            // What nothing refers to has no type that a database could find out.
+            bound.values.truncate(before);
+            continue;
+        }
+        let conditions =
+            if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) };
+        parts.push(Part { arm: index, conditions });
+    }
+    Ok(parts)
+}
+
+/// By what rows are sorted: the fields, each with whether the greatest comes first.
+struct Order(Vec<(&'static field::Field, bool)>);
+
+impl Order {
+    fn read(source: &Source, query: &ListQuery) -> Result<Self> {
+        let mut fields: Vec<(&'static field::Field, bool)> = Vec::new();
+        for sort in &query.sort {
+            let field = find(&sort.field, source.fields)?;
+            if !fields.iter().any(|(known, _)| known.name == field.name) {
+                fields.push((field, sort.descending));
+            }
+        }
+        // Numbers are unique: nothing after one decides anything.
+        if let Some(last) = fields.iter().position(|(field, _)| field.name == "number") {
+            fields.truncate(last + 1);
+        }
+        Ok(Self(fields))
+    }
+
+    fn ends_with_number(&self) -> bool {
+        self.0.last().is_some_and(|(field, _)| field.name == "number")
+    }
+
+    fn keys(&self, bound: &Bound, arm: usize, number: &str) -> String {
+        let expression = |(field, _): &(&field::Field, bool)| bound.expression(field, arm);
+        let expressions: Vec<_> = self.0.iter().map(expression).collect();
+        self.join(bound, &expressions, number)
+    }
+
+    fn outer_keys(&self, bound: &Bound) -> String {
+        let names: Vec<_> = (0..self.0.len()).map(|index| format!("k{index}")).collect();
+        self.join(bound, &names, "number")
+    }
+
+    fn join(&self, bound: &Bound, expressions: &[String], number: &str) -> String {
+        let mut keys = Vec::new();
+        for ((field, descending), expression) in self.0.iter().zip(expressions) {
+            let collation = match (field.kind, bound.backend) {
+                (Kind::Text | Kind::Tags, DbBackend::Postgres) => " COLLATE \"C\"",
+                _ => "",
+            };
+            let direction = if *descending { " DESC" } else { "" };
+            let nothing = if field.nullable { " NULLS LAST" } else { "" };
+            keys.push(format!("{expression}{collation}{direction}{nothing}"));
+        }
+        if !self.ends_with_number() {
+            keys.push(number.to_owned());
+        }
+        keys.join(", ")
+    }
+
+    /// The first rows of one arm, with the keys they are sorted by.
+    fn arm(&self, source: &Source, part: &Part, bound: &Bound, most: u64) -> String {
+        let arm = &source.arms[part.arm];
+        let mut select = arm.select.to_owned();
+        for (index, (field, _)) in self.0.iter().enumerate() {
+            select.push_str(&format!(", {} AS k{index}", bound.expression(field, part.arm)));
+        }
+        let keys = self.keys(bound, part.arm, arm.number);
+        format!(
+            "SELECT * FROM (SELECT {select} FROM {}{} ORDER BY {keys} LIMIT {most}) AS a{}",
+            arm.from, part.conditions, part.arm
+        )
+    }
+}
