@@ -81,6 +81,7 @@
 pub mod contract;
 mod fake_host;
 pub mod http_server;
+pub mod memory;
 mod test_host;
 
 pub use fake_host::FakeHost;
