@@ -8,20 +8,55 @@ mod condition;
 mod field;
 pub(crate) mod fields;
 
-use ratchet_plugin_api::model::{ListQuery, MAX_LIMIT};
 use ratchet_plugin_api::Result;
-use sea_orm::{DbBackend, Statement};
+use ratchet_plugin_api::model::{ListQuery, MAX_LIMIT};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
 use condition::{Bound, Condition};
 use field::{Kind, find};
-pub(crate) use field::Source;
+pub(crate) use field::{Arm, Source};
+
+use crate::db::{get, storage_error};
 
 /// A list as statements.
 pub(crate) struct ListSql {
     /// Gives the rows; none if there cannot be any.
     pub(crate) page: Option<Statement>,
-    /// Gives their number as `total`; none if it was not asked for, or is 0.
-    pub(crate) count: Option<Statement>,
+    /// Gives their number.
+    pub(crate) count: Count,
+}
+
+/// How many rows there are in all.
+pub(crate) enum Count {
+    /// Nobody asked.
+    Unasked,
+    /// There cannot be any.
+    Zero,
+    /// This tells.
+    Of(Statement),
+}
+
+impl ListSql {
+    /// The rows, and their number if it was asked for.
+    pub(crate) async fn run(
+        self,
+        connection: &impl ConnectionTrait,
+    ) -> Result<(Vec<QueryResult>, Option<u64>)> {
+        let rows = match self.page {
+            Some(page) => connection.query_all_raw(page).await.map_err(storage_error)?,
+            None => Vec::new(),
+        };
+        let total = match self.count {
+            Count::Unasked => None,
+            Count::Zero => Some(0),
+            Count::Of(statement) => {
+                let row = connection.query_one_raw(statement).await.map_err(storage_error)?;
+                let total = row.map(|row| get::<i64>(&row, 0)).transpose()?;
+                Some(total.unwrap_or_default().unsigned_abs())
+            }
+        };
+        Ok((rows, total))
+    }
 }
 
 /// One arm with the conditions on it.
@@ -45,9 +80,10 @@ pub(crate) fn list(
     let parts = parts(source, query, &mut bound)?;
     let order = Order::read(source, query)?;
     if parts.is_empty() {
-        return Ok(ListSql { page: None, count: None });
+        let count = if query.count { Count::Zero } else { Count::Unasked };
+        return Ok(ListSql { page: None, count });
     }
-    let count = query.count.then(|| {
+    let counted = query.count.then(|| {
         let counts: Vec<_> = parts
             .iter()
             .map(|part| {
@@ -58,6 +94,7 @@ pub(crate) fn list(
         let text = format!("SELECT {} AS total", counts.join(" + "));
         Statement::from_sql_and_values(backend, text, bound.values.clone())
     });
+    let count = counted.map_or(Count::Unasked, Count::Of);
     let limit = query.limit.min(MAX_LIMIT);
     if limit == 0 {
         return Ok(ListSql { page: None, count });

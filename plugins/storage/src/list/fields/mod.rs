@@ -9,7 +9,7 @@ mod user;
 pub(crate) use execution::{DELIVERIES, EXECUTIONS};
 pub(crate) use job::JOB_FIELDS;
 pub(crate) use schedule::SCHEDULES;
-pub(crate) use task::{REPOSITORIES, TASKS};
+pub(crate) use task::{REPOSITORIES, TASK_SUMMARIES, TASKS};
 pub(crate) use user::{AUDIT, KEYS, USERS};
 
 use super::field::{Arm, Codes, Field, Kind, Source, words};

@@ -1,0 +1,249 @@
+//! What changes: told by whoever writes, here or in another process.
+//!
+//! On PostgreSQL, others are told with NOTIFY, in a statement of its own because a transaction that
+//! notifies commits one after the other. On a file of SQLite, others are noticed by the version the
+//! database counts, which is looked at once a second and only if the file was written to. Neither
+//! is relied on: whoever follows looks for itself now and then.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use ratchet_plugin_api::model::Id;
+use ratchet_plugin_api::services::Change;
+use ratchet_plugin_api::{Result, Stream};
+use sea_orm::DbBackend;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgListener;
+use tokio::sync::{Notify, broadcast};
+use tokio::task::JoinHandle;
+
+use super::sql::{get, query, query_number};
+use super::{Db, storage_error};
+
+/// Changes a follower may be behind before it is told that anything may have changed.
+const BEHIND: usize = 4096;
+
+/// How often the file of SQLite is looked at.
+const LOOK: Duration = Duration::from_millis(1000);
+
+/// What is told together, so that many changes at once are one message.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// Silence after which the connection that listens is tested.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// The channel of PostgreSQL.
+const CHANNEL: &str = "ratchet_changes";
+
+/// A message may have 8000 bytes, and a change has up to 60.
+const MESSAGE: usize = 100;
+
+/// When one does not know what has changed.
+const ANYTHING: [Change; 4] = [Change::Ready, Change::Tasks, Change::Schedules, Change::Deliveries];
+
+/// Tells changes on.
+pub(super) struct Watch {
+    /// Who tells, so that nobody hears itself.
+    own: Id,
+    news: broadcast::Sender<Change>,
+    /// What others have not been told yet.
+    outgoing: Mutex<Vec<Change>>,
+    wake: Notify,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        for task in self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Message {
+    from: Id,
+    changes: Vec<Change>,
+}
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        Self {
+            own: Id::new(),
+            news: broadcast::channel(BEHIND).0,
+            outgoing: Mutex::default(),
+            wake: Notify::new(),
+            tasks: Mutex::default(),
+        }
+    }
+
+    /// Tells followers here, and others soon.
+    pub(super) fn tell(&self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        for change in &changes {
+            let _ = self.news.send(change.clone());
+        }
+        let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
+        for change in changes {
+            if !outgoing.contains(&change) && outgoing.len() < BEHIND {
+                outgoing.push(change);
+            }
+        }
+        drop(outgoing);
+        self.wake.notify_one();
+    }
+
+    /// Tells followers here only.
+    fn hear(&self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            let _ = self.news.send(change);
+        }
+    }
+
+    /// What changes from now on.
+    pub(super) fn follow(&self) -> Stream<Change> {
+        let mut news = self.news.subscribe();
+        let (sender, stream) = Stream::channel(64);
+        tokio::spawn(async move {
+            loop {
+                let heard = tokio::select! {
+                    heard = news.recv() => heard,
+                    () = sender.closed() => return,
+                };
+                let changes = match heard {
+                    Ok(change) => vec![change],
+                    Err(broadcast::error::RecvError::Lagged(_)) => ANYTHING.to_vec(),
+                    Err(broadcast::error::RecvError::Closed) => return,
+                };
+                for change in changes {
+                    if sender.send(Ok(change)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        stream
+    }
+
+    fn take(&self) -> Vec<Change> {
+        std::mem::take(&mut *self.outgoing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Starts what listens to others and tells them.
+pub(super) fn start(db: &Arc<Db>) {
+    let weak = Arc::downgrade(db);
+    let tasks = match (db.backend(), db.path()) {
+        (DbBackend::Sqlite, Some(path)) => vec![tokio::spawn(look(weak, path.to_owned()))],
+        (DbBackend::Sqlite, None) => Vec::new(),
+        _ => vec![tokio::spawn(notify(weak.clone())), tokio::spawn(listen(weak))],
+    };
+    *db.watch.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
+}
+
+/// Looks whether another process has written to the file.
+async fn look(db: Weak<Db>, path: PathBuf) {
+    let mut log = path.clone().into_os_string();
+    log.push("-wal");
+    let files = [path, log.into()];
+    let (mut seen, mut version) = (written(&files), None);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = written(&files);
+        if now == seen && version.is_some() {
+            continue;
+        }
+        let Some(db) = db.upgrade() else { return };
+        // Only this connection counts what others did and not what it did itself.
+        let sql = "PRAGMA data_version";
+        let Ok(counted) = query_number(&db.connections.write, sql, []).await else { continue };
+        seen = now;
+        if version.replace(counted).is_some_and(|before| before != counted) {
+            db.watch.hear(ANYTHING);
+            if let Ok(asked) = cancelling(&db).await {
+                db.watch.hear(asked.into_iter().map(Change::Cancel));
+            }
+        }
+    }
+}
+
+/// When the files were last written to, and how large they are.
+fn written(files: &[PathBuf; 2]) -> [Option<(SystemTime, u64)>; 2] {
+    files.each_ref().map(|file| {
+        let about = std::fs::metadata(file).ok()?;
+        Some((about.modified().ok()?, about.len()))
+    })
+}
+
+/// Executions whose cancellation was asked for.
+async fn cancelling(db: &Db) -> Result<Vec<Id>> {
+    let sql = "SELECT execution FROM jobs WHERE hold = 6 AND cancelling";
+    let rows = query(db.read(), sql, []).await?;
+    rows.iter().map(|row| get::<uuid::Uuid>(row, 0).map(|id| Id::from_u128(id.as_u128()))).collect()
+}
+
+/// Tells other processes what has changed here.
+async fn notify(db: Weak<Db>) {
+    loop {
+        let Some(db) = db.upgrade() else { return };
+        db.watch.wake.notified().await;
+        tokio::time::sleep(GATHER).await;
+        let (from, changes) = (db.watch.own, db.watch.take());
+        for part in changes.chunks(MESSAGE) {
+            let message = Message { from, changes: part.to_vec() };
+            let Ok(text) = serde_json::to_string(&message) else { continue };
+            let sql = "SELECT 1 FROM pg_notify($1, $2)";
+            if let Err(error) = query(db.read(), sql, [CHANNEL.into(), text.into()]).await {
+                tracing::debug!(%error, "others were not told what has changed");
+            }
+        }
+    }
+}
+
+/// Hears what has changed in other processes, for ever.
+async fn listen(db: Weak<Db>) {
+    loop {
+        let Some(strong) = db.upgrade() else { return };
+        if let Err(error) = hear(&strong).await {
+            tracing::debug!(%error, "the connection that hears of changes was lost");
+        }
+        drop(strong);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn hear(db: &Db) -> Result<()> {
+    let failed = |error| {
+        storage_error(sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(Arc::new(error))))
+    };
+    let pool = db.connections.read.get_postgres_connection_pool();
+    let mut listener = PgListener::connect_with(pool).await.map_err(failed)?;
+    listener.listen(CHANNEL).await.map_err(failed)?;
+    // Whatever was told while nobody listened.
+    db.watch.hear(ANYTHING);
+    loop {
+        match tokio::time::timeout(SILENCE, listener.try_recv()).await {
+            Ok(Ok(Some(notification))) => {
+                if let Ok(message) = serde_json::from_str::<Message>(notification.payload())
+                    && message.from != db.watch.own
+                {
+                    db.watch.hear(message.changes);
+                }
+            }
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Err(failed(error)),
+            // A connection that is half open is silent as well.
+            Err(_) => {
+                let test = sqlx::query("SELECT 1").execute(&mut listener);
+                match tokio::time::timeout(Duration::from_secs(3), test).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => return Err(failed(error)),
+                    Err(_) => return Ok(()),
+                }
+            }
+        }
+    }
+}
