@@ -33,6 +33,17 @@ pub struct Outlets {
     pub log_gate: &'static AtomicU8,
     /// The program that hosts a plugin in a process of its own: this one.
     pub program: PathBuf,
+    /// What the plugins are brought up for.
+    pub purpose: Purpose,
+}
+
+/// What the plugins are brought up for, which they can ask for by `command`.
+#[derive(Clone, Debug, Default)]
+pub struct Purpose {
+    /// The shell command, such as `serve`.
+    pub command: String,
+    /// Whether it runs until told to stop, with every configured plugin.
+    pub serves: bool,
 }
 
 /// The plugins that are up.
@@ -83,13 +94,14 @@ impl Running {
         let (stopping, stopped) = watch::channel(false);
         let registry = Arc::new(Registry::new());
         let answering = Arc::clone(&registry);
+        let purpose = outlets.purpose.clone();
         let around = Surroundings {
             registry,
             log: outlets.log,
             log_gate: outlets.log_gate,
             print: Arc::new(crate::stdio::print),
             stopping: stopped,
-            answer: Arc::new(move |what: &str, _: &str| answer(&answering, what)),
+            answer: Arc::new(move |what: &str, _: &str| answer(&answering, &purpose, what)),
         };
         let mut running = Self {
             plugins: Vec::new(),
@@ -307,8 +319,9 @@ fn replicas(configured: u16) -> usize {
     }
 }
 
-fn answer(registry: &Registry, what: &str) -> Result<String> {
+fn answer(registry: &Registry, purpose: &Purpose, what: &str) -> Result<String> {
     match what {
+        "command" => Ok(json!({"name": purpose.command, "serves": purpose.serves}).to_string()),
         "plugins" => {
             let providers: Vec<_> = registry
                 .report()
@@ -328,7 +341,9 @@ fn answer(registry: &Registry, what: &str) -> Result<String> {
         }
         _ => Err(Error::new(
             Code::Unsupported,
-            format!("this host does not know the question `{what}`; it knows `plugins`"),
+            format!(
+                "this host does not know the question `{what}`; it knows `command` and `plugins`"
+            ),
         )),
     }
 }

@@ -16,7 +16,7 @@ use crate::cli::{self, Globals, PluginCommand, Request};
 use crate::config::{self, Configuration};
 use crate::diagnostic::{self, Diagnostic};
 use crate::discovery::{self, Catalogue};
-use crate::lifecycle::{Outlets, Running};
+use crate::lifecycle::{Outlets, Purpose, Running};
 use crate::logging::{self, Logging};
 use crate::plan::{self, Goal};
 use crate::{placement, report, stdio};
@@ -120,6 +120,7 @@ fn run_plugin(
         log: Arc::clone(&logging.sink),
         log_gate: logging.gate,
         program: PathBuf::from("/proc/self/exe"),
+        purpose: Purpose { command: command.command.clone(), serves: command.serves },
     };
     let code = runtime.block_on(async {
         let running = Running::start(&plan, &configuration.settings, outlets).await?;

@@ -12,6 +12,7 @@ pub(crate) mod schema;
 pub mod settings;
 pub(crate) mod show;
 pub(crate) mod sources;
+mod taken;
 pub(crate) mod yaml;
 
 use std::collections::BTreeMap;

@@ -72,6 +72,19 @@ pub struct PluginSettings {
     /// calls; 0 for never.
     #[default(0)]
     pub recycle_mb: u32,
+    /// Whether a process that ended unasked is replaced; if not, calls fail once none is left. For
+    /// `placement: process`.
+    #[default(true)]
+    pub restart: bool,
+    /// Seconds between two questions whether a process still answers; one that leaves three
+    /// unanswered is replaced. For `placement: process`.
+    #[default(5)]
+    pub heartbeat_seconds: u32,
+    /// Keys of this entry whose values are taken from elsewhere in the configuration, where they
+    /// are set there: `replicas: server.workers.worker_count`. For `replicas`, `restart` and
+    /// `heartbeat_seconds`.
+    #[default]
+    pub from: BTreeMap<String, String>,
     /// Which provider answers this plugin for a service; goes before the general `bind`.
     #[default]
     pub bind: BTreeMap<String, String>,

@@ -114,13 +114,17 @@ pub fn plan(
     for (index, level) in order {
         let plugin = planner.plugins[index];
         let position = chosen.iter().position(|&other| other == index).unwrap_or_default();
+        let settings = resolved.settings_of(&plugin.entry).unwrap_or_else(|problems| {
+            planner.problems.extend(problems);
+            plugin.entry.settings.clone()
+        });
         match resolved.of_plugin(&plugin.entry.name, &plugin.manifest) {
             Ok(config) => plugins.push(Planned {
                 name: plugin.entry.name.clone(),
                 manifest: plugin.manifest.clone(),
                 file: plugin.file.clone(),
                 identity: plugin.identity,
-                settings: plugin.entry.settings.clone(),
+                settings,
                 config,
                 level,
                 bindings: bindings[position].clone(),

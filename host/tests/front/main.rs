@@ -7,4 +7,5 @@ mod documentation;
 mod files;
 mod log;
 mod plans;
+mod taken;
 mod world;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ratchet_host::config::settings::{Placement, PluginSettings, Settings};
 use ratchet_host::diagnostic::Diagnostic;
-use ratchet_host::lifecycle::{Outlets, Running};
+use ratchet_host::lifecycle::{Outlets, Purpose, Running};
 use ratchet_host::manifest;
 use ratchet_host::plan::{Plan, Planned};
 use ratchet_plugin_api::abi::LogRecord;
@@ -116,6 +116,7 @@ pub(crate) async fn start_with(
         log: Arc::new(move |record| sink.0.lock().unwrap().push(record)),
         log_gate: &GATE,
         program: env!("CARGO_BIN_EXE_ratchet").into(),
+        purpose: Purpose::default(),
     };
     let running = Running::start(&plan, &settings, outlets).await?;
     Ok((running, log))
