@@ -158,4 +158,7 @@ pub struct Retention {
     pub max_age_days: Option<u32>,
     /// Ended jobs that are kept, the newest; none for all.
     pub max_count: Option<u64>,
+    /// Minutes between looks at what is not to be kept any more, while a server runs.
+    #[default(60)]
+    pub interval_minutes: u64,
 }

@@ -14,17 +14,19 @@ use std::sync::Arc;
 
 use ratchet_plugin_api::services::Change;
 use ratchet_plugin_api::{Code, Error, Result, Stream};
-use sea_orm::{DatabaseConnection, DbBackend, SqliteTransactionMode};
-use sea_orm::{TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 
 use crate::config::DatabaseConfig;
 use crate::migration::{self, SchemaState};
 
-pub(crate) use connect::Place;
+pub(crate) use connect::{Place, connect as connect_unchecked, peek};
 pub(crate) use error::storage_error;
 pub(crate) use rows::{Cell, Kind, Rows};
 pub(crate) use sql::{execute, execute_rows, get, query, query_number, query_one, query_rows};
-pub(crate) use tx::{Numbered, Tx};
+pub(crate) use tx::{NUMBERED, Numbered, Tx};
 pub(crate) use writer::{Boxed, Writer};
 
 /// An open database. Cheap to share.
@@ -83,14 +85,25 @@ impl Db {
 
     /// Brings the schema up to date; gives the names of the migrations that were needed.
     pub(crate) async fn migrate(&self) -> Result<Vec<String>> {
-        let mode =
-            (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
-        let begun = self.connections.write.begin_with_options(options).await;
-        let transaction = begun.map_err(storage_error)?;
+        let transaction = self.begin().await?;
         let done = migration::migrate(&transaction).await?;
         transaction.commit().await.map_err(storage_error)?;
         Ok(done)
+    }
+
+    /// A transaction that may write, apart from all others. For what changes the schema; anything
+    /// else goes through [`Db::write`].
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction> {
+        let mode =
+            (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
+        self.connections.write.begin_with_options(options).await.map_err(storage_error)
+    }
+
+    /// Runs what no transaction may contain, on the connection that writes.
+    pub(crate) async fn execute_outside(&self, sql: &str) -> Result<()> {
+        let done = self.connections.write.execute_unprepared(sql).await;
+        done.map(drop).map_err(storage_error)
     }
 
     /// Connections for reading; those of a file of SQLite cannot write.

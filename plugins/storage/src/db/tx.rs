@@ -23,6 +23,19 @@ pub(crate) enum Numbered {
     Audit,
 }
 
+/// The names of all of them.
+pub(crate) const NUMBERED: &[&str] = &[
+    Numbered::Task.as_str(),
+    Numbered::Job.as_str(),
+    Numbered::Execution.as_str(),
+    Numbered::Delivery.as_str(),
+    Numbered::Schedule.as_str(),
+    Numbered::Repository.as_str(),
+    Numbered::User.as_str(),
+    Numbered::ApiKey.as_str(),
+    Numbered::Audit.as_str(),
+];
+
 impl Numbered {
     const fn as_str(self) -> &'static str {
         match self {

@@ -42,8 +42,7 @@ pub(crate) struct SchemaState {
 /// `Conflict` with `storage.newer` when it was made by a newer version.
 pub(crate) async fn state(connection: &impl ConnectionTrait) -> Result<SchemaState> {
     let applied = applied(connection).await?;
-    let known: Vec<String> =
-        Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    let known = known();
     let unknown: Vec<&str> =
         applied.iter().filter(|name| !known.contains(name)).map(String::as_str).collect();
     if !unknown.is_empty() {
@@ -59,7 +58,19 @@ pub(crate) async fn state(connection: &impl ConnectionTrait) -> Result<SchemaSta
     Ok(SchemaState { applied, pending })
 }
 
-async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>> {
+/// Names of all migrations of this version, oldest first.
+pub(crate) fn known() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
+
+/// Applies the next migrations within `transaction`, as many of them or all.
+pub(crate) async fn up(transaction: &DatabaseTransaction, steps: Option<usize>) -> Result<()> {
+    let steps = steps.and_then(|steps| u32::try_from(steps).ok());
+    Migrator::up(transaction, steps).await.map_err(storage_error)
+}
+
+/// Names of the migrations a database has had, oldest first, known or not.
+pub(crate) async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>> {
     let there = match connection.get_database_backend() {
         DbBackend::Sqlite => {
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'"
@@ -82,7 +93,7 @@ pub(crate) async fn migrate(transaction: &DatabaseTransaction) -> Result<Vec<Str
     }
     let pending = state(transaction).await?.pending;
     if !pending.is_empty() {
-        Migrator::up(transaction, None).await.map_err(storage_error)?;
+        up(transaction, None).await?;
     }
     Ok(pending)
 }

@@ -12,7 +12,7 @@ use super::{paused_since, sync, task_of, version_of};
 use crate::Storage;
 use crate::db::{Tx, execute, query, query_number};
 use crate::find::one;
-use crate::jobs::hold::task_changed;
+use crate::seam::task_changed;
 use crate::list::fields::{TASK_SUMMARIES, TASKS};
 use crate::list::list;
 use crate::row::{column, micros_option};

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Value};
 
 use super::shortened;
 use crate::db::{Numbered, Tx, execute, query, query_one};
-use crate::jobs::hold::task_changed;
+use crate::seam::task_changed;
 use crate::row::{from_uuid, uuid};
 
 /// The lock of PostgreSQL that tasks are changed under, so that what was checked stays true.
