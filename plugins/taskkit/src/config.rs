@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use ratchet_plugin_api::model::Limits;
 use ratchet_plugin_api::{Code, Error, Result, config};
-
-use crate::task::Metadata;
-
-/// Bytes in one of the megabytes of `memory_limit_mb`.
-pub(crate) const MEGABYTE: u64 = 1 << 20;
+use ratchet_taskdir::{MEGABYTE, Metadata, duration};
 
 /// The plugin's configuration.
 #[config]
@@ -77,9 +73,10 @@ impl Execution {
     /// `timeout` replaces the time limit altogether, because whoever is at the shell decides.
     pub(crate) fn limits(&self, metadata: &Metadata, timeout: Option<Duration>) -> Limits {
         let configured = duration(self.max_execution_duration).unwrap_or(Duration::MAX);
-        let own = metadata.timeout.unwrap_or(Duration::MAX);
+        let own = metadata.policy.timeout.unwrap_or(Duration::MAX);
         let wall = timeout.unwrap_or(configured.min(own));
-        let megabytes = metadata.memory_limit_mb.unwrap_or(u64::MAX).min(self.memory_limit_mb);
+        let megabytes =
+            metadata.policy.memory_limit_mb.unwrap_or(u64::MAX).min(self.memory_limit_mb);
         Limits {
             wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX).max(1),
             memory_bytes: megabytes.saturating_mul(MEGABYTE),
@@ -92,11 +89,6 @@ impl Execution {
     }
 }
 
-/// A positive number of seconds as a duration; none for anything else.
-pub(crate) fn duration(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,23 +96,22 @@ mod tests {
     #[test]
     fn metadata_lowers_the_limits_and_never_raises_them() {
         let execution = Execution::default();
-        let mut metadata = Metadata {
-            timeout: Some(Duration::from_secs(2)),
-            memory_limit_mb: Some(64),
-            ..Metadata::default()
-        };
+        let mut metadata = Metadata::default();
+        metadata.policy.timeout = Some(Duration::from_secs(2));
+        metadata.policy.memory_limit_mb = Some(64);
         let limits = execution.limits(&metadata, None);
         assert_eq!((limits.wall_ms, limits.memory_bytes), (2_000, 64 * MEGABYTE));
 
-        metadata.timeout = Some(Duration::from_secs(3_600));
-        metadata.memory_limit_mb = Some(4_096);
+        metadata.policy.timeout = Some(Duration::from_secs(3_600));
+        metadata.policy.memory_limit_mb = Some(4_096);
         let limits = execution.limits(&metadata, None);
         assert_eq!((limits.wall_ms, limits.memory_bytes), (300_000, 256 * MEGABYTE));
     }
 
     #[test]
     fn the_shell_decides_about_the_time_limit() {
-        let metadata = Metadata { timeout: Some(Duration::from_secs(2)), ..Metadata::default() };
+        let mut metadata = Metadata::default();
+        metadata.policy.timeout = Some(Duration::from_secs(2));
         let limits = Execution::default().limits(&metadata, Some(Duration::from_secs(900)));
         assert_eq!(limits.wall_ms, 900_000);
     }

@@ -1,6 +1,6 @@
 //! `ratchet.taskkit`: runs, tests, validates, replays and generates tasks from the shell.
 //!
-//! A task is a folder (see `task`); a test case is a file in it (see `cases`). Running one
+//! A task is a folder (see `ratchet_taskdir`); a test case is a file in it (see `cases`). Running one
 //! means asking a JavaScript runtime (see `run`) and telling what came of it (see `report`).
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -8,11 +8,9 @@
 mod cases;
 mod command;
 mod config;
-mod diagnostic;
 mod recording;
 mod report;
 mod run;
-mod task;
 
 use ratchet_plugin_api::{Context, Plugin, Result, plugin};
 

@@ -1,11 +1,11 @@
 //! What should come of a run, and whether it did.
 
 use ratchet_plugin_api::model::{FailureKind, Outcome, TaskError};
+use ratchet_plugin_api::{did_you_mean, nearest};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::check_keys;
-use crate::diagnostic::{did_you_mean, nearest};
 use crate::run::failure::{FAILURE_KINDS, kind_name};
 
 /// What a test case expects.

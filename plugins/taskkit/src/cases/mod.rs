@@ -7,17 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ratchet_plugin_api::model::{FetchPolicy, Json};
+use ratchet_plugin_api::{did_you_mean, nearest};
+use ratchet_taskdir::{Diagnostic, Loaded, TESTS_FOLDER, Task, duration, read_json};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::config::duration;
-use crate::diagnostic::{Diagnostic, did_you_mean, nearest};
-use crate::task::{Loaded, Task, read_json};
-
 pub(crate) use expectation::{Expectation, Mismatch, same_json};
-
-/// The folder test cases are in.
-pub(crate) const TESTS_FOLDER: &str = "tests";
 
 /// One test case.
 #[derive(Clone, Debug)]

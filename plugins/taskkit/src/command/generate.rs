@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use ratchet_plugin_api::shell::{Shell, ShellCommand};
-use ratchet_plugin_api::{Code, Error, Result, command};
+use ratchet_plugin_api::{Code, Error, Result, command, did_you_mean, nearest};
 
 use super::{blocking, templates};
 use crate::Taskkit;
-use crate::diagnostic::{did_you_mean, nearest};
 
 /// Writes a complete task from a template.
 #[command(name = "generate task")]

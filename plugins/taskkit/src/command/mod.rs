@@ -14,9 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ratchet_plugin_api::{Error, Result};
-
-use crate::config::duration;
-use crate::task::{self, Task};
+use ratchet_taskdir::{self as task, Task, duration};
 
 pub(crate) use generate::GenerateTask;
 pub(crate) use replay::Replay;

@@ -6,6 +6,7 @@ use ratchet_plugin_api::model::{FetchPolicy, MockReply, Outcome, TaskError};
 use ratchet_plugin_api::services::JsRuntime;
 use ratchet_plugin_api::shell::{Shell, ShellCommand};
 use ratchet_plugin_api::{Result, command};
+use ratchet_taskdir::Task;
 use serde_json::Value;
 
 use super::{FAILED, blocking, load_task};
@@ -17,7 +18,6 @@ use crate::report::style::{Style, printable};
 use crate::report::text::output_text;
 use crate::report::{count, human, indent};
 use crate::run::{Finished, RunOptions, trace};
-use crate::task::Task;
 
 /// Runs a task again from a recording and compares the outcome.
 #[command(name = "replay", needs = [JsRuntime])]

@@ -7,6 +7,7 @@ use ratchet_plugin_api::model::{FetchPolicy, Json, Outcome, Timestamp};
 use ratchet_plugin_api::services::JsRuntime;
 use ratchet_plugin_api::shell::{Shell, ShellCommand};
 use ratchet_plugin_api::{Result, command};
+use ratchet_taskdir::Task;
 use serde_json::Value;
 
 use super::{FAILED, blocking, input, load_task, read_timeout, to_stderr};
@@ -16,7 +17,6 @@ use crate::report::failure::describe;
 use crate::report::human;
 use crate::report::style::Style;
 use crate::run::{Finished, RunOptions, trace};
-use crate::task::Task;
 
 /// Runs a task once and prints its output as one line of JSON.
 #[command(name = "run-once", needs = [JsRuntime])]

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use ratchet_plugin_api::model::Id;
 use ratchet_plugin_api::{Error, Result};
+use ratchet_taskdir::{ENTRY_FILES, METADATA_FILES, Metadata, SchemaDocument, Side};
 use serde_json::{Map, Value, json};
 
 use crate::cases;
-use crate::task::{ENTRY_FILES, METADATA_FILES, Metadata, SchemaDocument, Side};
 
 /// A task to start from.
 pub(super) struct Template {
@@ -215,7 +215,7 @@ fn put(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::Task;
+    use ratchet_taskdir::Task;
 
     #[test]
     fn every_template_is_a_complete_task_whose_cases_fit_its_schemas() {

@@ -9,17 +9,16 @@ use futures_util::stream;
 use ratchet_plugin_api::services::JsRuntime;
 use ratchet_plugin_api::shell::{Shell, ShellCommand};
 use ratchet_plugin_api::{Error, Result, command};
+use ratchet_taskdir::{self as task, Diagnostic, Task};
 
 use super::watch::Watch;
 use super::{FAILED, blocking};
 use crate::Taskkit;
 use crate::cases::{self, Case};
-use crate::diagnostic::Diagnostic;
 use crate::report::style::Style;
 use crate::report::suite::{CaseReport, SuiteReport, TaskReport, Totals, Verdict};
 use crate::report::{json, junit, text};
 use crate::run::{RunOptions, Runner};
-use crate::task::{self, Task};
 
 /// Runs the test cases in `tests/*.json` of a task, or of every task below a folder.
 #[command(name = "test", needs = [JsRuntime])]

@@ -6,15 +6,14 @@ use ratchet_plugin_api::model::{ProgramProblem, ProgramReport};
 use ratchet_plugin_api::services::JsRuntime;
 use ratchet_plugin_api::shell::{Shell, ShellCommand};
 use ratchet_plugin_api::{Result, command};
+use ratchet_taskdir::{self as task, Diagnostic, SchemaDocument, Severity, Side, Task};
 use serde_json::{Value, json};
 
 use super::{FAILED, blocking, templates};
 use crate::Taskkit;
-use crate::cases::{self, Case, Expectation, TESTS_FOLDER};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::cases::{self, Case, Expectation};
 use crate::report::count;
 use crate::report::style::{Style, printable};
-use crate::task::{self, SchemaDocument, Side, Task};
 
 /// Checks all files of a task, or of every task below a folder.
 #[command(name = "validate", needs = [JsRuntime])]
@@ -216,7 +215,7 @@ fn to_json(checked: &Checked) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::test_folder::{ADDITION, folder, write};
+    use ratchet_taskdir::test_folder::{ADDITION, folder, write};
 
     fn findings(folder: &Path, fix: bool) -> Vec<String> {
         let (checked, _) = check_files(folder.to_owned(), fix).unwrap();

@@ -69,7 +69,7 @@ fn concerns_a_task(event: &notify::Event) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::test_folder::{ADDITION, folder, write};
+    use ratchet_taskdir::test_folder::{ADDITION, folder, write};
 
     #[tokio::test]
     async fn notices_a_change_below_the_folder() {

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use ratchet_plugin_api::model::{FetchMock, Json, Outcome, TaskError, Timestamp};
 use ratchet_plugin_api::{Code, Error, Result};
+use ratchet_taskdir::{Task, read_json};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::run::Finished;
-use crate::task::{Task, read_json};
 
 const INPUT: &str = "input.json";
 const OUTPUT: &str = "output.json";
@@ -177,7 +177,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::task::test_folder::{ADDITION, folder};
+    use ratchet_taskdir::test_folder::{ADDITION, folder};
 
     fn finished(outcome: Outcome) -> Finished {
         let line = |message: &str| LogLine {

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use ratchet_plugin_api::model::{FailureKind, StackFrame, TaskError};
+use ratchet_taskdir::{Side, Task, value_at};
 
 use super::count;
 use super::style::{Style, printable};
-use crate::task::{Side, Task, value_at};
 
 /// Source lines shown before and after the one that failed.
 const LINES_AROUND: usize = 1;
@@ -180,8 +180,8 @@ mod tests {
     use ratchet_plugin_api::model::{Json, Violation};
     use serde_json::json;
 
-    use super::super::super::task::test_folder::{ADDITION, folder, write};
     use super::*;
+    use ratchet_taskdir::test_folder::{ADDITION, folder, write};
 
     fn error(kind: FailureKind) -> TaskError {
         TaskError {

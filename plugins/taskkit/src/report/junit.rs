@@ -7,12 +7,12 @@ use std::time::Duration;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use ratchet_plugin_api::{Code, Error, Result};
+use ratchet_taskdir::Task;
 
 use super::style::Style;
 use super::suite::{CaseReport, SuiteReport, TaskReport, Verdict};
 use super::text::mismatch_text;
 use crate::cases::Mismatch;
-use crate::task::Task;
 
 type Xml = Writer<Vec<u8>>;
 

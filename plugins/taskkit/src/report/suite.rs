@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ratchet_plugin_api::{Error, Result};
+use ratchet_taskdir::{Diagnostic, Task};
 
 use crate::cases::{Case, Mismatch};
-use crate::diagnostic::Diagnostic;
 use crate::run::Finished;
-use crate::task::Task;
 
 /// How a test case ended.
 #[derive(Debug)]
@@ -140,7 +139,7 @@ pub(crate) mod samples {
 
     use super::*;
     use crate::cases::Expectation;
-    use crate::task::test_folder::{ADDITION, folder};
+    use ratchet_taskdir::test_folder::{ADDITION, folder};
 
     /// A case that expects `{"sum": 3}`.
     pub(crate) fn case(name: &str) -> Case {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use ratchet_plugin_api::model::LogLine;
+use ratchet_taskdir::{Diagnostic, Task};
 use serde_json::Value;
 
 use super::diff::diff;
@@ -12,9 +13,7 @@ use super::style::{Style, printable};
 use super::suite::{CaseReport, SuiteReport, Verdict};
 use super::{count, human, indent};
 use crate::cases::{Case, Expectation, Mismatch};
-use crate::diagnostic::Diagnostic;
 use crate::run::Finished;
-use crate::task::Task;
 
 /// Lines of a failed case's log that are shown.
 const MAX_LOG_LINES: usize = 50;

@@ -10,13 +10,12 @@ use ratchet_plugin_api::model::{
     RunReport, RunRequest, Schemas,
 };
 use ratchet_plugin_api::services::JsRuntime;
-use ratchet_plugin_api::{Call, Code, Context, Error, Result};
+use ratchet_plugin_api::{Call, Code, Context, Error, Result, did_you_mean, nearest};
+use ratchet_taskdir::{Metadata, Task};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::Execution;
-use crate::diagnostic::{did_you_mean, nearest};
-use crate::task::{Metadata, Task};
 use failure::task_error_of;
 
 /// What a runtime gets beyond the time limit to end a run by itself and report, before the call's
@@ -67,7 +66,7 @@ impl Runner {
     /// # Errors
     /// `Invalid` when a runtime is named that is not there.
     pub(crate) fn runtime(&self, metadata: &Metadata) -> Result<Arc<dyn JsRuntime>> {
-        let wanted = [&self.chosen, &metadata.runtime, &self.execution.runtime];
+        let wanted = [&self.chosen, &metadata.policy.runtime, &self.execution.runtime];
         let Some(name) = wanted.into_iter().flatten().next() else {
             return self.context.slot::<dyn JsRuntime>().get();
         };

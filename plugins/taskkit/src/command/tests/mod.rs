@@ -9,12 +9,12 @@ use ratchet_plugin_api::model::{FailureKind, FetchPolicy, LogLevel, Outcome};
 use ratchet_plugin_api::services::{Invocation, JsRuntime};
 use ratchet_plugin_api::shell::{ShellCommand, run_command};
 use ratchet_plugin_api::{Code, Error, Result};
+use ratchet_taskdir::test_folder::{ADDITION, folder, write};
 use ratchet_testkit::TestHost;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::Taskkit;
-use crate::task::test_folder::{ADDITION, folder, write};
 use fake::FakeRuntime;
 
 /// A host with one runtime, called `fake`.

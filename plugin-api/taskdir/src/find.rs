@@ -2,27 +2,31 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use ratchet_plugin_api::{Error, Result};
+use ratchet_plugin_api::{Error, Result, did_you_mean, nearest};
 
-use super::{ENTRY_FILES, METADATA_FILES};
-use crate::diagnostic::{did_you_mean, nearest};
+use crate::{Disk, ENTRY_FILES, METADATA_FILES, Tree};
 
 /// How deep below a folder tasks are looked for.
-const MAX_DEPTH: usize = 16;
+pub(crate) const MAX_DEPTH: usize = 16;
 
 /// How many tasks are named in an error.
 const MAX_NAMED: usize = 8;
 
 /// Whether `folder` holds a task.
-pub(crate) fn is_task(folder: &Path) -> bool {
-    METADATA_FILES.iter().chain(&ENTRY_FILES).any(|name| folder.join(name).is_file())
+fn is_task(folder: &Path) -> bool {
+    holds_task(&Disk::new(folder))
+}
+
+/// Whether there is a file in the tree that makes it a task.
+pub(crate) fn holds_task(tree: &dyn Tree) -> bool {
+    METADATA_FILES.iter().chain(&ENTRY_FILES).any(|name| tree.has(name))
 }
 
 /// The task folder at `path`.
 ///
 /// # Errors
 /// `Invalid` when there is none, with what is there or was probably meant.
-pub(crate) fn one(path: &Path) -> Result<PathBuf> {
+pub fn one(path: &Path) -> Result<PathBuf> {
     check_folder(path)?;
     if is_task(path) {
         return Ok(path.to_owned());
@@ -45,7 +49,7 @@ pub(crate) fn one(path: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 /// `Invalid` when there is none.
-pub(crate) fn all_below(path: &Path) -> Result<Vec<PathBuf>> {
+pub fn all_below(path: &Path) -> Result<Vec<PathBuf>> {
     check_folder(path)?;
     if is_task(path) {
         return Ok(vec![path.to_owned()]);
@@ -110,7 +114,7 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> 
 
 /// The existing path most like `path`: each part that does not exist is replaced by the sibling
 /// nearest to it.
-fn nearest_path(path: &Path) -> Option<PathBuf> {
+pub(crate) fn nearest_path(path: &Path) -> Option<PathBuf> {
     let mut nearest_so_far = PathBuf::new();
     for component in path.components() {
         let next = nearest_so_far.join(component);
@@ -136,8 +140,8 @@ fn nearest_path(path: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_folder::folder;
     use super::*;
+    use crate::test_folder::folder;
 
     #[test]
     fn a_mistyped_path_gets_the_nearest_one() {

@@ -4,36 +4,35 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Loaded;
-use crate::diagnostic::Diagnostic;
+use crate::{Diagnostic, Disk, Loaded, Tree};
 
-/// Bytes a single file of a task may have: what is larger is not source but data.
-const MAX_FILE_BYTES: u64 = 4 << 20;
-
-/// The text of `file`, without a byte order mark.
-pub(crate) fn read_text(file: &Path) -> Loaded<String> {
-    let failed = |error: std::io::Error| Diagnostic::error(file, format!("cannot read: {error}"));
-    let length = std::fs::metadata(file).map_err(failed)?.len();
-    if length > MAX_FILE_BYTES {
-        let message = format!("is {length} bytes long; a file of a task has at most 4 MiB");
-        return Err(Diagnostic::error(file, message));
-    }
-    let bytes = std::fs::read(file).map_err(failed)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+/// The text of a file, without a byte order mark.
+pub(crate) fn read_text(tree: &dyn Tree, name: &str) -> Loaded<String> {
+    let text = String::from_utf8(tree.read(name)?).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        Diagnostic::error(file, "is not UTF-8 text").at(line, 0)
+        Diagnostic::error(&tree.shown(name), "is not UTF-8 text").at(line, 0)
     })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The JSON document in `file`.
-pub(crate) fn read_json(file: &Path) -> Loaded<Value> {
-    parse_json(file, &read_text(file)?)
+///
+/// # Errors
+/// When the file cannot be read or is no JSON.
+pub fn read_json(file: &Path) -> Loaded<Value> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let folder = file.parent().unwrap_or(Path::new(""));
+    json_in(&Disk::new(folder), &name)
+}
+
+/// The JSON document in a file of a tree.
+pub(crate) fn json_in(tree: &dyn Tree, name: &str) -> Loaded<Value> {
+    parse_json(&tree.shown(name), &read_text(tree, name)?)
 }
 
 /// `text` as JSON; `file` is named in the error.
-pub(crate) fn parse_json(file: &Path, text: &str) -> Loaded<Value> {
+fn parse_json(file: &Path, text: &str) -> Loaded<Value> {
     serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         // The place is in front of the message already.
@@ -43,12 +42,12 @@ pub(crate) fn parse_json(file: &Path, text: &str) -> Loaded<Value> {
     })
 }
 
-/// The YAML document in `file`, as JSON.
-pub(crate) fn read_yaml(file: &Path) -> Loaded<Value> {
-    serde_yaml_ng::from_str(&read_text(file)?).map_err(|error| {
+/// The YAML document in a file of a tree, as JSON.
+pub(crate) fn yaml_in(tree: &dyn Tree, name: &str) -> Loaded<Value> {
+    serde_yaml_ng::from_str(&read_text(tree, name)?).map_err(|error| {
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
-        let diagnostic = Diagnostic::error(file, format!("not valid YAML: {message}"));
+        let diagnostic = Diagnostic::error(&tree.shown(name), format!("not valid YAML: {message}"));
         match error.location() {
             Some(place) => diagnostic.at(place.line(), place.column()),
             None => diagnostic,
@@ -69,7 +68,7 @@ pub(crate) fn kind_of(value: &Value) -> &'static str {
 }
 
 /// The value at a JSON Pointer (RFC 6901), shortened for a message.
-pub(crate) fn value_at(document: &Value, pointer: &str) -> Option<String> {
+pub fn value_at(document: &Value, pointer: &str) -> Option<String> {
     const LONGEST: usize = 60;
     let text = document.pointer(pointer)?.to_string();
     if text.chars().count() <= LONGEST {
@@ -80,8 +79,8 @@ pub(crate) fn value_at(document: &Value, pointer: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_folder::folder;
     use super::*;
+    use crate::test_folder::folder;
 
     #[test]
     fn errors_name_line_and_column() {
@@ -89,16 +88,16 @@ mod tests {
         let error = read_json(&folder.path().join("a.json")).unwrap_err();
         assert_eq!((error.line, error.column), (Some(3), Some(1)));
         assert_eq!(error.message, "not valid JSON: trailing comma");
-        let error = read_yaml(&folder.path().join("a.yaml")).unwrap_err();
+        let error = yaml_in(&Disk::new(folder.path()), "a.yaml").unwrap_err();
         assert!(error.line >= Some(2) && error.message.starts_with("not valid YAML: "), "{error}");
     }
 
     #[test]
     fn takes_a_byte_order_mark_off_and_refuses_other_encodings() {
         let folder = folder(&[("bom.json", "\u{feff}{}")]);
-        assert_eq!(read_text(&folder.path().join("bom.json")).unwrap(), "{}");
-        let file = folder.path().join("latin1.js");
-        std::fs::write(&file, b"// ok\n// caf\xe9").unwrap();
-        assert_eq!(read_text(&file).unwrap_err().line, Some(2));
+        let tree = Disk::new(folder.path());
+        assert_eq!(read_text(&tree, "bom.json").unwrap(), "{}");
+        std::fs::write(folder.path().join("latin1.js"), b"// ok\n// caf\xe9").unwrap();
+        assert_eq!(read_text(&tree, "latin1.js").unwrap_err().line, Some(2));
     }
 }

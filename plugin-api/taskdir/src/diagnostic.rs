@@ -6,10 +6,13 @@ use std::path::Path;
 use ratchet_plugin_api::Error;
 use serde::Serialize;
 
+/// Why a file could not be used: the diagnostic is an error.
+pub type Loaded<T> = std::result::Result<T, Diagnostic>;
+
 /// Whether a [`Diagnostic`] keeps a task from working.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Severity {
+pub enum Severity {
     /// The task does not work like this.
     Error,
     /// It works, but should be put right.
@@ -18,25 +21,29 @@ pub(crate) enum Severity {
 
 /// One thing wrong with one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Diagnostic {
-    pub(crate) severity: Severity,
+pub struct Diagnostic {
+    /// Whether the task works all the same.
+    pub severity: Severity,
     /// The file, as a path the user can open.
-    pub(crate) file: String,
+    pub file: String,
     /// Line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) line: Option<usize>,
+    pub line: Option<usize>,
     /// Column, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) column: Option<usize>,
-    pub(crate) message: String,
+    pub column: Option<usize>,
+    /// What is wrong, and what would be right.
+    pub message: String,
 }
 
 impl Diagnostic {
-    pub(crate) fn error(file: &Path, message: impl Into<String>) -> Self {
+    /// Something that keeps the task from working.
+    pub fn error(file: &Path, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, file, message.into())
     }
 
-    pub(crate) fn warning(file: &Path, message: impl Into<String>) -> Self {
+    /// Something that should be put right.
+    pub fn warning(file: &Path, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, file, message.into())
     }
 
@@ -47,10 +54,15 @@ impl Diagnostic {
 
     /// The same at this line and column, each counted from 1; a line of 0 is unknown.
     #[must_use]
-    pub(crate) fn at(mut self, line: usize, column: usize) -> Self {
+    pub fn at(mut self, line: usize, column: usize) -> Self {
         self.line = (line > 0).then_some(line);
         self.column = (line > 0 && column > 0).then_some(column);
         self
+    }
+
+    /// Whether it keeps the task from working.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
 }
 
@@ -70,21 +82,6 @@ impl From<Diagnostic> for Error {
     }
 }
 
-/// The one of `known` that `word` is most likely a misspelling of.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(3) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// `; did you mean …?` or nothing.
-pub(crate) fn did_you_mean(suggestion: Option<impl fmt::Display>) -> String {
-    suggestion.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,11 +92,5 @@ mod tests {
         assert_eq!(diagnostic.to_string(), "a/b.json:3:5: wrong");
         let diagnostic = Diagnostic::error(Path::new("a/b.json"), "wrong").at(0, 0);
         assert_eq!(diagnostic.to_string(), "a/b.json: wrong");
-    }
-
-    #[test]
-    fn suggests_what_is_near_and_nothing_else() {
-        assert_eq!(nearest("expcted", ["expected", "input"]), Some("expected"));
-        assert_eq!(nearest("colour", ["expected", "input"]), None);
     }
 }

@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::document::{kind_of, read_json};
-use super::{Loaded, Metadata};
-use crate::diagnostic::Diagnostic;
+use crate::document::{json_in, kind_of};
+use crate::{Diagnostic, Disk, Loaded, Metadata, Tree};
 
 /// Which side of a task a schema is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
+pub enum Side {
+    /// What goes in.
     Input,
+    /// What comes out.
     Output,
 }
 
 impl Side {
     /// The file a schema of this side is in.
-    pub(crate) const fn file_name(self) -> &'static str {
+    pub const fn file_name(self) -> &'static str {
         match self {
             Side::Input => "input.schema.json",
             Side::Output => "output.schema.json",
@@ -26,7 +27,7 @@ impl Side {
     }
 
     /// The metadata keys older tasks have it under.
-    const fn inline_keys(self) -> [&'static str; 2] {
+    pub(crate) const fn inline_keys(self) -> [&'static str; 2] {
         match self {
             Side::Input => ["input_schema", "inputSchema"],
             Side::Output => ["output_schema", "outputSchema"],
@@ -36,31 +37,45 @@ impl Side {
 
 /// A JSON Schema and where it is.
 #[derive(Clone, Debug)]
-pub(crate) struct SchemaDocument {
-    pub(crate) file: PathBuf,
-    pub(crate) document: Value,
+pub struct SchemaDocument {
+    /// The file it is in.
+    pub file: PathBuf,
+    /// The schema.
+    pub document: Value,
 }
 
 impl SchemaDocument {
-    /// Reads the schema of one side; none if the task has none.
-    pub(crate) fn load(
+    /// Reads the schema of one side of the task in `folder`; none if the task has none.
+    ///
+    /// # Errors
+    /// When it is there and is no schema.
+    pub fn load(
         folder: &Path,
         side: Side,
         metadata: &Metadata,
         warnings: &mut Vec<Diagnostic>,
     ) -> Loaded<Option<Self>> {
-        let own = folder.join(side.file_name());
+        Self::read(&Disk::new(folder), side, metadata, warnings)
+    }
+
+    pub(crate) fn read(
+        tree: &dyn Tree,
+        side: Side,
+        metadata: &Metadata,
+        warnings: &mut Vec<Diagnostic>,
+    ) -> Loaded<Option<Self>> {
+        let own = side.file_name();
         let inline = side.inline_keys().into_iter().find_map(|key| {
             Some((metadata.file.clone()?, metadata.other.get(key).filter(|v| !v.is_null())?))
         });
-        let schema = if own.exists() {
+        let schema = if tree.has(own) {
             if let Some((file, _)) = inline {
-                let message = format!("the schema in it is ignored: there is {}", side.file_name());
+                let message = format!("the schema in it is ignored: there is {own}");
                 warnings.push(Diagnostic::warning(&file, message));
             }
-            Self { document: read_json(&own)?, file: own }
+            Self { document: json_in(tree, own)?, file: tree.shown(own) }
         } else if let Some((file, document)) = inline {
-            let message = format!("move the schema in it to {}", side.file_name());
+            let message = format!("move the schema in it to {own}");
             warnings.push(Diagnostic::warning(&file, message));
             Self { file, document: document.clone() }
         } else {
@@ -74,7 +89,7 @@ impl SchemaDocument {
     }
 
     /// Everything that makes the document no JSON Schema of the draft it names.
-    pub(crate) fn problems(&self) -> Vec<Diagnostic> {
+    pub fn problems(&self) -> Vec<Diagnostic> {
         let problem = |error: jsonschema::ValidationError<'_>| {
             let place = error.instance_path().to_string();
             let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
@@ -97,7 +112,7 @@ impl SchemaDocument {
 
     /// Where `instance` does not satisfy the schema, as `pointer: message`; nothing if the schema
     /// itself is wrong, which [`SchemaDocument::problems`] tells.
-    pub(crate) fn violations(&self, instance: &Value) -> Vec<String> {
+    pub fn violations(&self, instance: &Value) -> Vec<String> {
         let Ok(validator) = self.validator() else {
             return Vec::new();
         };
