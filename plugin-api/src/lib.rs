@@ -75,7 +75,8 @@ pub use ratchet_plugin_api_macros::config;
 ///
 /// `provides: [Contract as "name", inline Contract]`: the name tells providers of a contract with
 /// many apart; `inline` polls its futures on the caller's thread, which is quicker and right for
-/// code that never blocks.
+/// code that never blocks. `later Contract` says that the plugin will provide it under names that
+/// are known only when it runs, with [`Context::provide`].
 pub use ratchet_plugin_api_macros::plugin;
 
 /// On a trait of `async fn`s, declares a contract; on an `impl` of one, provides it.

@@ -13,25 +13,33 @@ struct Provision {
     contract: Path,
     instance: String,
     inline: bool,
+    /// Declared only: it is provided at run time, under names of the plugin's choice.
+    later: bool,
+}
+
+/// Takes `word` if it stands in front of a contract, and is not one itself.
+fn takes_word(input: ParseStream<'_>, word: &str) -> Result<bool> {
+    let ahead = input.fork();
+    let found = input.peek(Ident)
+        && ahead.parse::<Ident>()? == word
+        && (ahead.peek(Ident) || ahead.peek(Token![::]));
+    if found {
+        input.parse::<Ident>()?;
+    }
+    Ok(found)
 }
 
 impl Parse for Provision {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let inline = input.peek(Ident) && input.fork().parse::<Ident>()? == "inline" && {
-            let ahead = input.fork();
-            ahead.parse::<Ident>()?;
-            ahead.peek(Ident) || ahead.peek(Token![::])
-        };
-        if inline {
-            input.parse::<Ident>()?;
-        }
+        let inline = takes_word(input, "inline")?;
+        let later = !inline && takes_word(input, "later")?;
         let contract = input.parse()?;
         let mut instance = String::new();
         if input.peek(Token![as]) {
             input.parse::<Token![as]>()?;
             instance = input.parse::<LitStr>()?.value();
         }
-        Ok(Self { contract, instance, inline })
+        Ok(Self { contract, instance, inline, later })
     }
 }
 
@@ -112,9 +120,16 @@ fn check_id(id: &LitStr) -> Result<()> {
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     let Definition { id, summary, plugin, provides, requires, wants, commands, concurrency } =
         syn::parse2(input)?;
-    let contracts: Vec<_> = provides.iter().map(|provision| &provision.contract).collect();
-    let instances: Vec<_> = provides.iter().map(|provision| &provision.instance).collect();
-    let inlines: Vec<_> = provides.iter().map(|provision| provision.inline).collect();
+    let declared = provides.iter().map(|provision| {
+        let contract = &provision.contract;
+        // No two plugins have the same id, and so no two promises the same name.
+        let instance = if provision.later { id.value() } else { provision.instance.clone() };
+        quote!((<dyn #contract as Service>::DECLARATION, #instance),)
+    });
+    let own: Vec<_> = provides.iter().filter(|provision| !provision.later).collect();
+    let contracts: Vec<_> = own.iter().map(|provision| &provision.contract).collect();
+    let instances: Vec<_> = own.iter().map(|provision| &provision.instance).collect();
+    let inlines: Vec<_> = own.iter().map(|provision| provision.inline).collect();
     let (router, router_declared) = if commands.is_empty() {
         (quote!(), quote!())
     } else {
@@ -145,7 +160,7 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
                 summary: #summary,
                 panic: if cfg!(panic = "unwind") { "unwind" } else { "abort" },
                 provides: &[
-                    #((<dyn #contracts as Service>::DECLARATION, #instances),)*
+                    #(#declared)*
                     #router_declared
                 ],
                 requires: &[#(<dyn #requires as Service>::DECLARATION),*],
