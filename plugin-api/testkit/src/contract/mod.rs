@@ -35,10 +35,14 @@
 //! ```
 
 mod http_fetcher;
+mod job_store;
 mod output_sink;
+mod world;
 
 pub use http_fetcher::http_fetcher;
+pub use job_store::job_store;
 pub use output_sink::{Targets, output_sink};
+pub use world::{MakeStores, Stores, make_stores};
 
 use std::fmt;
 use std::future::Future;
