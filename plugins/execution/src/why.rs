@@ -106,14 +106,14 @@ fn processing(situation: &Situation) -> Explanation {
         }
         Some(end) => {
             let sentence = format!(
-                "{name} runs on the host {host} for {since} now ({attempt}); it is stopped \
+                "{name} has run on the host {host} for {since} ({attempt}); it is stopped \
                  {} unless it ends before",
                 at(end, now)
             );
             ending(told("running", sentence), end)
         }
         None => {
-            let sentence = format!("{name} runs on the host {host} for {since} now ({attempt})");
+            let sentence = format!("{name} has run on the host {host} for {since} ({attempt})");
             told("running", sentence)
         }
     }

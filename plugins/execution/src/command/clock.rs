@@ -13,8 +13,14 @@ pub(super) struct Clock {
     zone: TimeZone,
 }
 
-const UNITS: [(&str, u64); 6] =
-    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
+const UNITS: [(&str, u64); 6] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 604_800_000),
+];
 
 impl Clock {
     /// This machine's.
@@ -39,14 +45,14 @@ impl Clock {
         }
         let civil: Option<jiff::civil::DateTime> = text.trim().replace(' ', "T").parse().ok();
         let zoned = civil.and_then(|civil| civil.to_zoned(self.zone.clone()).ok());
-        zoned.map(|zoned| Timestamp::from_microseconds(zoned.timestamp().as_microsecond())).ok_or_else(
-            || {
+        zoned
+            .map(|zoned| Timestamp::from_microseconds(zoned.timestamp().as_microsecond()))
+            .ok_or_else(|| {
                 Error::invalid(format!(
                     "{option} is `{text}`; it is a time such as 2026-11-24T18:30:00Z, or \
                      `2026-11-24 18:30` by the local clock"
                 ))
-            },
-        )
+            })
     }
 
     /// A point in the past: so long ago (`90s`, `2h`, `7d`), or a time as above.

@@ -50,9 +50,9 @@ pub(super) async fn text_of(file: PathBuf) -> Result<String> {
             .map_err(|error| Error::invalid(format!("cannot read {shown}: {error}")))?;
         limited(&shown, opened)
     };
-    tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| {
-        Err(Error::internal(format!("reading was broken off: {error}")))
-    })
+    tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|error| Err(Error::internal(format!("reading was broken off: {error}"))))
 }
 
 fn limited(what: &str, source: impl Read) -> Result<String> {

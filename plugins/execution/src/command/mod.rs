@@ -136,11 +136,7 @@ impl View {
     }
 
     /// Prints a result: as one JSON document, or as `text` puts it for people.
-    fn show<T: Serialize>(
-        &self,
-        result: &T,
-        text: impl FnOnce(&T, &Self) -> String,
-    ) -> Result<()> {
+    fn show<T: Serialize>(&self, result: &T, text: impl FnOnce(&T, &Self) -> String) -> Result<()> {
         if self.json { self.print_json(result) } else { self.context.print(text(result, self)) }
     }
 

@@ -3,8 +3,8 @@
 use ratchet_plugin_api::model::{DEFAULT_LIMIT, FilterOp, Key, ListQuery, MAX_LIMIT, Sort};
 use ratchet_plugin_api::{Error, Result};
 
-use super::clock::Clock;
 use super::Services;
+use super::clock::Clock;
 
 /// Comparisons as they are written in `--where`, those that contain others first.
 const COMPARISONS: [(&str, FilterOp); 7] = [

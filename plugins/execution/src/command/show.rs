@@ -12,8 +12,9 @@ use super::table::{Cell, Facts, Table};
 
 /// Jobs as a table, with how many there are in all.
 pub(super) fn jobs(listing: &Listing<Job>, view: &View) -> String {
-    let mut table =
-        Table::new(&["JOB", "TASK", "STATUS", "HELD BY", "PRIORITY", "ATTEMPT", "QUEUED", "RUNS", "ERROR"]);
+    let mut table = Table::new(&[
+        "JOB", "TASK", "STATUS", "HELD BY", "PRIORITY", "ATTEMPT", "QUEUED", "RUNS", "ERROR",
+    ]);
     for job in &listing.items {
         let waits = matches!(job.status, JobStatus::Queued | JobStatus::Retrying);
         let held = if waits && job.hold != Hold::None { job.hold.as_str() } else { "" };
@@ -39,10 +40,20 @@ pub(super) fn jobs(listing: &Listing<Job>, view: &View) -> String {
 
 /// Executions as a table.
 pub(super) fn executions(listing: &Listing<Execution>, view: &View) -> String {
-    let mut table =
-        Table::new(&["EXECUTION", "JOB", "TASK", "STATUS", "ATTEMPT", "STARTED", "TOOK", "PROGRESS", "ERROR"]);
+    let mut table = Table::new(&[
+        "EXECUTION",
+        "JOB",
+        "TASK",
+        "STATUS",
+        "ATTEMPT",
+        "STARTED",
+        "TOOK",
+        "PROGRESS",
+        "ERROR",
+    ]);
     for execution in &listing.items {
-        let progress = execution.progress.as_ref().map(|it| format!("{:.0} %", it.fraction * 100.0));
+        let progress =
+            execution.progress.as_ref().map(|it| format!("{:.0} %", it.fraction * 100.0));
         table.row(vec![
             execution.number.to_string().into(),
             execution.job.map(|job| job.to_string()).unwrap_or_default().into(),
@@ -249,17 +260,23 @@ pub(super) fn schedule(schedule: &Schedule, view: &View) -> String {
     facts.option("last job", schedule.last_job.map(|id| id.to_string()));
     let most = spec.max_runs.map(|most| format!(" of {most}")).unwrap_or_default();
     facts.add("runs", format!("{}{most}", schedule.runs));
-    facts.add("missed runs", match spec.catch_up {
-        CatchUp::Skip => "are left out",
-        CatchUp::Once => "are made up for by one",
-        CatchUp::All => "are all made up for",
-    });
-    facts.add("overlapping runs", match spec.overlap {
-        Overlap::Allow => "run at the same time",
-        Overlap::Skip => "are left out",
-        Overlap::Queue => "wait for the one before",
-        Overlap::Replace => "cancel the one before",
-    });
+    facts.add(
+        "missed runs",
+        match spec.catch_up {
+            CatchUp::Skip => "are left out",
+            CatchUp::Once => "are made up for by one",
+            CatchUp::All => "are all made up for",
+        },
+    );
+    facts.add(
+        "overlapping runs",
+        match spec.overlap {
+            Overlap::Allow => "run at the same time",
+            Overlap::Skip => "are left out",
+            Overlap::Queue => "wait for the one before",
+            Overlap::Replace => "cancel the one before",
+        },
+    );
     facts.option("priority", spec.priority.map(|priority| priority.as_str()));
     facts.add("input", spec.input.as_str());
     facts.render(view.style)
@@ -324,7 +341,8 @@ pub(super) fn timing(timing: &Timing) -> String {
 }
 
 fn every(ms: u64) -> String {
-    let units = [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+    let units =
+        [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
     let whole = units.iter().find(|(_, length)| ms.is_multiple_of(*length));
     whole.map_or_else(|| format!("{ms}ms"), |(unit, length)| format!("{}{unit}", ms / length))
 }

@@ -42,8 +42,11 @@ impl Table {
 
     /// The table's text, each line ended; columns that are empty throughout are left out.
     pub(super) fn render(&self, style: Style) -> String {
-        let shown: Vec<Vec<String>> =
-            self.rows.iter().map(|row| row.iter().map(|cell| shorten(&cell.text)).collect()).collect();
+        let shown: Vec<Vec<String>> = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(|cell| shorten(&cell.text)).collect())
+            .collect();
         let width = |column: usize| {
             let cells = shown.iter().filter_map(|row| row.get(column));
             cells.map(|text| text.chars().count()).max().unwrap_or(0)

@@ -90,9 +90,10 @@ impl Field {
             return self.range(field, &upper);
         };
         let span = self.last() - self.values.start() + 1;
-        let step: u16 = step.parse().ok().filter(|step| (1..=span).contains(step)).ok_or_else(
-            || self.wrong(field, &format!("the step `{step}` is no number from 1 to {span}")),
-        )?;
+        let step: u16 =
+            step.parse().ok().filter(|step| (1..=span).contains(step)).ok_or_else(|| {
+                self.wrong(field, &format!("the step `{step}` is no number from 1 to {span}"))
+            })?;
         let range = match range {
             "*" if step == 1 => return Ok("*".to_owned()),
             "*" => format!("{}-{}", self.values.start(), self.last()),
@@ -105,11 +106,10 @@ impl Field {
 
     /// A weekday of its week in the month: `FRI#2`, `FRI#L`, `5L`.
     fn nth(&self, field: &str, part: &str) -> Result<String> {
-        let (days, which) = part
-            .split_once('#')
-            .unwrap_or_else(|| (&part[..part.len() - 1], "L"));
+        let (days, which) = part.split_once('#').unwrap_or_else(|| (&part[..part.len() - 1], "L"));
         if !matches!(which, "1" | "2" | "3" | "4" | "5" | "L") {
-            let message = format!("`#{which}` is no week of a month; there is `#1` to `#5` and `#L`");
+            let message =
+                format!("`#{which}` is no week of a month; there is `#1` to `#5` and `#L`");
             return Err(self.wrong(field, &message));
         }
         Ok(format!("{}#{which}", self.range(field, days)?))
@@ -131,9 +131,8 @@ impl Field {
         if first > last {
             let end = self.last();
             let start = self.values.start();
-            let message = format!(
-                "the range `{range}` goes backwards; write `{first}-{end},{start}-{last}`"
-            );
+            let message =
+                format!("the range `{range}` goes backwards; write `{first}-{end},{start}-{last}`");
             return Err(self.wrong(field, &message));
         }
         Ok(format!("{first}-{last}"))
@@ -147,7 +146,11 @@ impl Field {
             text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
         number.filter(|number| self.values.contains(number)).ok_or_else(|| {
             let hint = did_you_mean(nearest(text, self.names.iter().copied()));
-            self.wrong(field, &format!("`{text}` is none{hint}"))
+            let what = match text {
+                "" => "there is nothing before or after a hyphen".to_owned(),
+                text => format!("`{text}` is no {}{hint}", self.name),
+            };
+            self.wrong(field, &what)
         })
     }
 
@@ -173,8 +176,9 @@ impl Field {
             Days::OfWeek => ", `FRI#2` (the second Friday), `FRI#L` (the last)",
         };
         let (a, b) = (first, first + 1);
+        let article = if name.starts_with('h') { "an" } else { "a" };
         Error::invalid(format!(
-            "the {name} `{field}` is wrong: {what}; a {name} is {first} to {last}{names}, `*`, a \
+            "the {name} `{field}` is wrong: {what}; {article} {name} is {first} to {last}{names}, `*`, a \
              list `{a},{b}`, a range `{a}-{b}`, a step `*/2`{more}"
         ))
     }

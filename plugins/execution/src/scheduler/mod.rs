@@ -16,7 +16,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use ratchet_plugin_api::model::{Job, Key, NewJob, Schedule, Timestamp, Timing};
 use ratchet_plugin_api::services::{
-    AcceptJobs, Acceptance, JobRequest, Scheduler, ScheduleRequest,
+    AcceptJobs, Acceptance, JobRequest, ScheduleRequest, Scheduler,
 };
 use ratchet_plugin_api::{Code, Error, Result, service};
 
@@ -175,7 +175,9 @@ impl Scheduler for Schedules {
 
 fn checked(count: u32) -> Result<usize> {
     if !(1..=MOST_TIMES).contains(&count) {
-        return Err(Error::invalid(format!("{count} times are asked for; it is 1 to {MOST_TIMES}")));
+        return Err(Error::invalid(format!(
+            "{count} times are asked for; it is 1 to {MOST_TIMES}"
+        )));
     }
     Ok(count as usize)
 }

@@ -55,12 +55,10 @@ pub(super) fn plan(
     let mut runs: Vec<Timestamp> = match spec.catch_up {
         CatchUp::Skip if now.since(last) > GRACE => Vec::new(),
         CatchUp::Skip | CatchUp::Once => vec![last],
-        CatchUp::All => {
-            std::iter::successors(Some(due), |time| clockwork.next(due, *time))
-                .take_while(|time| *time <= last)
-                .take(MOST_RUNS)
-                .collect()
-        }
+        CatchUp::All => std::iter::successors(Some(due), |time| clockwork.next(due, *time))
+            .take_while(|time| *time <= last)
+            .take(MOST_RUNS)
+            .collect(),
     };
     let order = match spec.overlap {
         Overlap::Allow => Order::Beside,
@@ -120,8 +118,7 @@ mod tests {
     }
 
     fn decide(schedule: &Schedule, now: &str, open: bool) -> Plan {
-        let clockwork =
-            Clockwork::new(&schedule.spec.timing, &schedule.spec.timezone).unwrap();
+        let clockwork = Clockwork::new(&schedule.spec.timing, &schedule.spec.timezone).unwrap();
         plan(schedule, &clockwork, at("01:00:00"), at(now), open)
     }
 

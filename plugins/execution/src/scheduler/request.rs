@@ -48,7 +48,11 @@ impl Schedules {
         self.apply(known.spec.clone(), request).await
     }
 
-    async fn apply(&self, mut spec: ScheduleSpec, request: ScheduleRequest) -> Result<ScheduleSpec> {
+    async fn apply(
+        &self,
+        mut spec: ScheduleSpec,
+        request: ScheduleRequest,
+    ) -> Result<ScheduleSpec> {
         let called = request.task.is_some() || request.input.is_some();
         if let Some(name) = request.name {
             spec.name = checked_name(name)?;

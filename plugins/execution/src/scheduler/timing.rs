@@ -31,9 +31,7 @@ impl Clockwork {
     pub(crate) fn new(timing: &Timing, timezone: &str) -> Result<Self> {
         let zone = find_zone(timezone)?;
         match timing {
-            Timing::Cron(text) => {
-                Ok(Self::Cron(Box::new(CronExpression::parse(text)?), zone))
-            }
+            Timing::Cron(text) => Ok(Self::Cron(Box::new(CronExpression::parse(text)?), zone)),
             Timing::EveryMs(every @ SHORTEST_MS..=LONGEST_MS) => {
                 Ok(Self::Every(Duration::from_millis(*every)))
             }

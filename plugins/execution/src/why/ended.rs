@@ -49,7 +49,8 @@ pub(super) fn failed(situation: &Situation) -> Explanation {
             return with_remedy(told("invalid_input", sentence), remedy);
         }
         FailureKind::InvalidProgram => {
-            let sentence = format!("{name} failed{when} because its task cannot run: {}", what(error));
+            let sentence =
+                format!("{name} failed{when} because its task cannot run: {}", what(error));
             let remedy = format!("correct the task, then {}", again(job));
             return with_remedy(told("invalid_program", sentence), remedy);
         }

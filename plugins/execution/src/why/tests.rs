@@ -140,6 +140,10 @@ const CASES: &[Case] = &[
     ("next", |_| {}),
     ("one before it", |it| it.ahead = 1),
     ("many before it", |it| it.ahead = 314),
+    ("many before it, though it is critical", |it| {
+        it.job.priority = Priority::Critical;
+        it.ahead = 2;
+    }),
     ("hosts are full", |it| {
         it.hosts = vec![host("alpha", 4, 4), host("beta", 4, 6)];
         it.ahead = 3;

@@ -1,6 +1,8 @@
 //! Why a job waits.
 
-use ratchet_plugin_api::model::{Explanation, Hold, Job, JobStatus, Pause, RateLimit, Timestamp};
+use ratchet_plugin_api::model::{
+    Explanation, Hold, Job, JobStatus, Pause, Priority, RateLimit, Timestamp,
+};
 use ratchet_plugin_api::services::{LimiterState, Situation};
 
 use super::words::{at, attempt, count, job as job_name, span};
@@ -20,11 +22,12 @@ fn for_ever(situation: &Situation) -> Option<Explanation> {
     let (job, now, name) = (&situation.job, situation.now, name(situation));
     let (number, task) = (job.number, &job.task_name);
     if let Some(expires) = job.expires_at.filter(|expires| *expires <= now) {
-        let sentence = format!(
-            "{name} is not run any more: its lifetime was over {}",
-            at(expires, now)
-        );
-        return Some(with_remedy(told("expired", sentence), "put it in again with a longer lifetime"));
+        let sentence =
+            format!("{name} is not run any more: its lifetime was over {}", at(expires, now));
+        return Some(with_remedy(
+            told("expired", sentence),
+            "put it in again with a longer lifetime",
+        ));
     }
     if !situation.task_exists {
         let sentence = format!("{name} waits because its task was removed");
@@ -64,7 +67,8 @@ fn for_a_time(situation: &Situation) -> Option<Explanation> {
 fn queue_paused(situation: &Situation, pause: &Pause) -> Explanation {
     let (since, until) = pause_words(pause, situation.now);
     let sentence = format!("{} waits because the queue is paused{since}{until}", name(situation));
-    let told = with_remedy(told("queue_paused", sentence), "let it go on with `ratchet job resume`");
+    let told =
+        with_remedy(told("queue_paused", sentence), "let it go on with `ratchet job resume`");
     Explanation { until: pause.until, ..told }
 }
 
@@ -108,7 +112,7 @@ fn dependency(situation: &Situation) -> Option<Explanation> {
     let first = situation.dependencies.first()?;
     let more = match situation.dependencies.len() - 1 {
         0 => String::new(),
-        more => format!(" and for {} more", count(more as u64, "job")),
+        more => format!(" and for {}", count(more as u64, "more job")),
     };
     let sentence = format!(
         "{name} waits for {}, which {}{more}",
@@ -127,7 +131,7 @@ fn state(job: &Job, now: Timestamp) -> String {
     match (job.status, job.hold) {
         (JobStatus::Processing, _) if job.cancelling => "is being cancelled".to_owned(),
         (JobStatus::Processing, _) => match job.started_at {
-            Some(started) => format!("runs for {} now", span(now.since(started))),
+            Some(started) => format!("has run for {}", span(now.since(started))),
             None => "is about to run".to_owned(),
         },
         (JobStatus::Retrying, Hold::NotBefore) => {
@@ -156,7 +160,8 @@ fn limit(situation: &Situation) -> Option<Explanation> {
     let others = waiting.saturating_sub(1);
     let others = match others {
         0 => String::new(),
-        others => format!("; {} wait for it too", count(others, "other job")),
+        1 => "; 1 other job waits for it too".to_owned(),
+        others => format!("; {others} other jobs wait for it too"),
     };
     if let Some(most) = limiter.concurrency.filter(|most| *active >= u64::from(*most)) {
         let sentence = format!(
@@ -260,8 +265,12 @@ fn worker(situation: &Situation, runtime: RuntimeNeed<'_>) -> Explanation {
     }
     if situation.ahead > 0 {
         let sentence = format!("{name} is ready{again} and waits for its turn: {before}");
+        let order = told("queue_order", sentence);
+        if job.priority == Priority::Critical {
+            return order;
+        }
         let remedy = format!("a higher priority than {} would bring it forward", job.priority);
-        return with_remedy(told("queue_order", sentence), remedy);
+        return with_remedy(order, remedy);
     }
     told("next", format!("{name} is ready{again} and is the next to be taken by a host"))
 }

@@ -213,10 +213,8 @@ fn errors_name_the_field_and_what_it_allows() {
         "-5 * * * *",
         "é * * * *",
     ];
-    let errors: Vec<String> = texts
-        .iter()
-        .map(|text| CronExpression::parse(text).unwrap_err().to_string())
-        .collect();
+    let errors: Vec<String> =
+        texts.iter().map(|text| CronExpression::parse(text).unwrap_err().to_string()).collect();
     insta::assert_snapshot!(errors.join("\n"));
 }
 
