@@ -26,7 +26,6 @@ mod schema;
 mod stamp;
 mod task;
 #[cfg(any(test, feature = "testing"))]
-#[allow(clippy::expect_used, reason = "for tests")]
 pub mod test_folder;
 mod tree;
 

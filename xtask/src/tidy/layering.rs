@@ -10,6 +10,7 @@ use crate::project::{Dependency, HOST, Package, Project};
 const API: &str = "ratchet-plugin-api";
 const MACROS: &str = "ratchet-plugin-api-macros";
 const JSKIT: &str = "ratchet-jskit";
+const TASKDIR: &str = "ratchet-taskdir";
 const TESTKIT: &str = "ratchet-testkit";
 
 /// What a crate may use of ours: in what it ships, and in its tests besides.
@@ -26,9 +27,13 @@ fn allowed(package: &Package) -> Allowed {
         API => Allowed { shipped: &[MACROS], tests: &[TESTKIT] },
         // The host's tests run every engine's contract through a process boundary.
         HOST => Allowed { shipped: &[API], tests: &[TESTKIT, JSKIT] },
-        JSKIT | TESTKIT => Allowed { shipped: &[API], tests: &[TESTKIT] },
+        JSKIT | TASKDIR | TESTKIT => Allowed { shipped: &[API], tests: &[TESTKIT] },
         name if name.starts_with("ratchet-js-") => {
             Allowed { shipped: &[API, JSKIT], tests: &[TESTKIT] }
+        }
+        // Its tests make folders and archives the way its own do.
+        name if name == "ratchet-taskkit" || name.starts_with("ratchet-registry-") => {
+            Allowed { shipped: &[API, TASKDIR], tests: &[TASKDIR, TESTKIT] }
         }
         _ => Allowed { shipped: &[API], tests: &[TESTKIT] },
     }
@@ -145,6 +150,15 @@ mod tests {
         let uses = [(API, None), (JSKIT, None)];
         assert_eq!(check_package(&package("ratchet-js-boa", "plugins/js-boa", &uses)), []);
         assert_eq!(check_package(&package("ratchet-rest", "plugins/rest", &uses)).len(), 1);
+    }
+
+    #[test]
+    fn only_readers_of_task_folders_use_the_taskdir() {
+        let uses = [(API, None), (TASKDIR, None), (TASKDIR, Some("dev"))];
+        for name in ["ratchet-taskkit", "ratchet-registry-fs"] {
+            assert_eq!(check_package(&package(name, "plugins/any", &uses)), [], "{name}");
+        }
+        assert!(!check_package(&package("ratchet-rest", "plugins/rest", &uses)).is_empty());
     }
 
     #[test]
