@@ -18,16 +18,17 @@ mod row;
 mod schedules;
 mod seam;
 mod tasks;
-mod upkeep;
-mod users;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod upkeep;
+mod users;
 
 use std::sync::Arc;
 
 use ratchet_plugin_api::services::{
-    Database, ExecutionStore, RepositoryStore, ResultStore, ScheduleStore, TaskStore, UserStore,
+    Database, ExecutionStore, JobStore, RepositoryStore, ResultStore, ScheduleStore, TaskStore,
+    UserStore,
 };
 use ratchet_plugin_api::{Code, Context, Error, Plugin, Result, plugin};
 use serde::Deserialize;
@@ -79,6 +80,16 @@ impl Plugin for Storage {
 }
 
 impl Storage {
+    /// Lets time pass on the store's clock, for tests.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is not open.
+    #[doc(hidden)]
+    pub fn advance_clock(&self, by: std::time::Duration) -> Result<()> {
+        self.db()?.advance_clock(by);
+        Ok(())
+    }
+
     /// The open database.
     pub(crate) fn db(&self) -> Result<&Arc<Db>> {
         self.db.as_ref().ok_or_else(|| {
@@ -102,6 +113,7 @@ plugin! {
     plugin: Storage,
     provides: [
         TaskStore,
+        JobStore,
         ExecutionStore,
         ScheduleStore,
         ResultStore,

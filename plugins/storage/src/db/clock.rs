@@ -5,8 +5,8 @@
 //! asked at most once a second and this machine's monotonic clock, which nobody can set, counts on
 //! from there.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ratchet_plugin_api::Result;
@@ -23,11 +23,23 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Clock {
     /// What the server said, and when.
     asked: Mutex<Option<(i64, Instant)>>,
+    /// Microseconds it is set forward: tests let time pass by that.
+    ahead: AtomicI64,
 }
 
 impl Clock {
     /// Microseconds since 1970, by the store.
     pub(crate) async fn now(&self, connection: &impl ConnectionTrait) -> Result<i64> {
+        Ok(self.unmoved(connection).await? + self.ahead.load(Ordering::Relaxed))
+    }
+
+    /// Sets it forward.
+    pub(crate) fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap_or_default();
+        self.ahead.fetch_add(by, Ordering::Relaxed);
+    }
+
+    async fn unmoved(&self, connection: &impl ConnectionTrait) -> Result<i64> {
         if connection.get_database_backend() == DbBackend::Sqlite {
             return Ok(Timestamp::now().as_microseconds());
         }

@@ -20,6 +20,7 @@ use sea_orm::{
 };
 
 use crate::config::DatabaseConfig;
+use crate::jobs::Sightings;
 use crate::migration::{self, SchemaState};
 
 pub(crate) use connect::{Place, connect as connect_unchecked, peek};
@@ -37,6 +38,7 @@ pub(crate) struct Db {
     clock: clock::Clock,
     writer: Writer,
     watch: watch::Watch,
+    sightings: Arc<Sightings>,
 }
 
 impl Db {
@@ -70,8 +72,10 @@ impl Db {
         }
         let connections = connect::connect(&place, &config).await?;
         let (writer, waiting) = Writer::new();
-        let (clock, watch) = (clock::Clock::default(), watch::Watch::new());
-        let db = Arc::new(Self { place, config, connections, clock, writer, watch });
+        let (clock, watch) =
+            (clock::Clock::default(), watch::Watch::new(place.backend() == DbBackend::Postgres));
+        let sightings = Arc::default();
+        let db = Arc::new(Self { place, config, connections, clock, writer, watch, sightings });
         db.schema().await?;
         writer::start(&db, waiting);
         watch::start(&db);
@@ -138,6 +142,16 @@ impl Db {
     /// The store's time in microseconds since 1970.
     pub(crate) async fn now(&self) -> Result<i64> {
         self.clock.now(self.read()).await
+    }
+
+    /// When hosts were last seen.
+    pub(crate) fn sightings(&self) -> &Arc<Sightings> {
+        &self.sightings
+    }
+
+    /// Sets the store's clock forward, for tests.
+    pub(crate) fn advance_clock(&self, by: std::time::Duration) {
+        self.clock.advance(by);
     }
 
     /// Which kind of database it is.
