@@ -32,6 +32,12 @@ impl Clock {
         Timestamp::from_microseconds(base.saturating_add(offset))
     }
 
+    /// Sets it back, as an operator may.
+    pub fn set_back(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        self.offset.fetch_sub(by, Ordering::SeqCst);
+    }
+
     /// Lets so much time pass at once.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
