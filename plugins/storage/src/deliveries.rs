@@ -15,8 +15,8 @@ use crate::db::{Rows, Tx, execute, execute_rows, get, query, query_number, query
 use crate::find::page;
 use crate::list::fields::DELIVERIES;
 use crate::row::{
-    big, column, count_option, document, document_option, id, id_option, json_option,
-    micros_of_ms, small, time, time_option, uuid, word,
+    big, column, count_option, document, document_option, id, id_option, json_option, micros_of_ms,
+    small, time, time_option, uuid, word,
 };
 
 /// Deliveries that nobody has, or that a dead host has had.
@@ -30,8 +30,9 @@ impl ResultStore for Storage {
         let now = db.now().await?;
         check_lives(db.read(), host, now).await?;
         // Most calls find nothing, and then nothing is written.
-        let sql =
-            format!("SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE due_at <= $1 AND {WAITING} LIMIT 1) AS d");
+        let sql = format!(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE due_at <= $1 AND {WAITING} LIMIT 1) AS d"
+        );
         if max == 0 || query_number(db.read(), &sql, [now.into()]).await? == 0 {
             return Ok(Vec::new());
         }
@@ -140,7 +141,7 @@ fn pending_of(row: &QueryResult) -> Result<PendingDelivery> {
             task: id(row, "task")?,
             task_name: column(row, "task_name")?,
             task_version: version.unwrap_or_default(),
-            succeeded: column::<i16>(row, "status")? == 2,
+            succeeded: column::<i64>(row, "status")? == 2,
             finished: time(row, "finished_at")?,
         },
         output: json_option(row, "output")?,
@@ -154,21 +155,16 @@ async fn settle(tx: &Tx, host: Id, outcome: &DeliveryOutcome) -> Result<()> {
     let (change, values): (_, Vec<Value>) = match &outcome.end {
         DeliveryEnd::Delivered(receipt) => (
             "status = 1, bytes = $4, location = $5, error = NULL, finished_at = $6",
-            vec![
-                big(receipt.bytes),
-                Value::String(receipt.location.clone()),
-                tx.now.into(),
-            ],
+            vec![big(receipt.bytes), Value::String(receipt.location.clone()), tx.now.into()],
         ),
         DeliveryEnd::Retry { error, delay_ms } => {
             tx.tell(Change::Deliveries);
             let due = tx.now.saturating_add(micros_of_ms(*delay_ms));
             ("error = $4, due_at = $5", vec![error.clone().into(), due.into()])
         }
-        DeliveryEnd::Failed(error) => (
-            "status = 2, error = $4, finished_at = $5",
-            vec![error.clone().into(), tx.now.into()],
-        ),
+        DeliveryEnd::Failed(error) => {
+            ("status = 2, error = $4, finished_at = $5", vec![error.clone().into(), tx.now.into()])
+        }
     };
     let sql = format!(
         "UPDATE deliveries SET host = NULL, duration_us = $3, {change} \

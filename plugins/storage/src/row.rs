@@ -25,7 +25,7 @@ pub(crate) fn count_option(row: &QueryResult, name: &str) -> Result<Option<u64>>
 
 /// A small count, which is never negative.
 pub(crate) fn small(row: &QueryResult, name: &str) -> Result<u32> {
-    Ok(u32::try_from(column::<i32>(row, name)?).unwrap_or_default())
+    Ok(u32::try_from(column::<i64>(row, name)?).unwrap_or_default())
 }
 
 /// An id.
@@ -81,7 +81,7 @@ fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T> {
 
 /// The word of a vocabulary at this place, or the first if it is of a newer version.
 pub(crate) fn word<T: Copy>(row: &QueryResult, name: &str, all: &[T]) -> Result<T> {
-    let place = usize::try_from(column::<i16>(row, name)?).unwrap_or_default();
+    let place = usize::try_from(column::<i64>(row, name)?).unwrap_or_default();
     let found = all.get(place).or(all.first()).copied();
     found.ok_or_else(|| ratchet_plugin_api::Error::internal(format!("`{name}` has no words")))
 }
@@ -118,7 +118,7 @@ pub(crate) fn big(count: u64) -> Value {
 
 /// The place of a word in its vocabulary as the database takes it.
 pub(crate) fn place(word: usize) -> Value {
-    i16::try_from(word).unwrap_or(i16::MAX).into()
+    i64::try_from(word).unwrap_or(i64::MAX).into()
 }
 
 /// Milliseconds as microseconds.

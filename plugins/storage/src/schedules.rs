@@ -15,7 +15,7 @@ use crate::Storage;
 use crate::db::{Numbered, Tx, execute, get, query, query_number, query_one};
 use crate::find::{one, page};
 use crate::jobs::accept::accept;
-use crate::seam::give_up;
+use crate::jobs::edit::give_up;
 use crate::list::fields::{SCHEDULES, TASK_SUMMARIES};
 use crate::row::{
     column, count, document, from_uuid, id, id_option, micros, micros_option, time, time_option,

@@ -46,8 +46,7 @@ pub(super) async fn append(tx: &Tx, execution: Id, from: u64, lines: &[LogLine])
         ORDER BY first DESC LIMIT 1";
     let kept = query_number(tx, sql, [uuid(execution)]).await?.unsigned_abs();
     let Some(known) = kept.checked_sub(from) else {
-        let message =
-            format!("the log of {execution} has {kept} lines; line {from} cannot follow");
+        let message = format!("the log of {execution} has {kept} lines; line {from} cannot follow");
         return Err(Error::invalid(message).with_reason("execution.log_gap"));
     };
     let known = usize::try_from(known).unwrap_or(usize::MAX);
@@ -56,7 +55,7 @@ pub(super) async fn append(tx: &Tx, execution: Id, from: u64, lines: &[LogLine])
     };
     let sql = "INSERT INTO execution_log_chunks (execution, first, lines, body) \
         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    let lines = i32::try_from(fresh.len()).unwrap_or(i32::MAX);
+    let lines = i64::try_from(fresh.len()).unwrap_or(i64::MAX);
     let body = serde_json::to_string(fresh)?;
     execute(tx, sql, [uuid(execution), big(kept), lines.into(), body.into()]).await?;
     Ok(())

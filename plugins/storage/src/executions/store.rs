@@ -106,8 +106,9 @@ impl ExecutionStore for Storage {
                     let execution = execution_of(&row)?;
                     if execution.finished_at.is_none() {
                         let message = format!("the execution {key} has not ended");
-                        return Err(Error::new(Code::Conflict, message)
-                            .with_reason("execution.not_ended"));
+                        return Err(
+                            Error::new(Code::Conflict, message).with_reason("execution.not_ended")
+                        );
                     }
                     remove(tx, &Rows::ids([uuid_of(execution.id)])).await
                 })
@@ -179,7 +180,8 @@ async fn record(tx: &Tx, result: &NewResult) -> Result<i64> {
     });
     let number = tx.numbers(Numbered::Execution, 1).await?.first().copied().unwrap_or_default();
     let text = |json: &Json| json.as_str().to_owned();
-    let http = (!result.http.is_empty()).then(|| serde_json::to_string(&result.http)).transpose()?;
+    let http =
+        (!result.http.is_empty()).then(|| serde_json::to_string(&result.http)).transpose()?;
     let sql = "INSERT INTO executions (number, id, task, task_version, status, attempt, \
         queued_at, started_at, finished_at, duration_us, error_class, error_message, error, http, \
         metadata, input, output) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, \
@@ -216,7 +218,7 @@ async fn stats(connection: &impl ConnectionTrait, now: i64) -> Result<ExecutionS
     let sql = "SELECT status, COUNT(*) FROM executions GROUP BY status";
     for row in query(connection, sql, []).await? {
         let count = get::<i64>(&row, 1)?.unsigned_abs();
-        match get::<i16>(&row, 0)? {
+        match get::<i64>(&row, 0)? {
             2 => stats.completed = count,
             3 => stats.failed = count,
             _ => stats.cancelled = count,

@@ -98,11 +98,7 @@ pub(super) use words;
 
 impl Field {
     /// A field that always has a value.
-    pub(super) const fn new(
-        name: &'static str,
-        kind: Kind,
-        sql: &'static [&'static str],
-    ) -> Self {
+    pub(super) const fn new(name: &'static str, kind: Kind, sql: &'static [&'static str]) -> Self {
         Self { name, kind, sql, nullable: false }
     }
 
@@ -154,7 +150,8 @@ pub(super) fn read(text: &str, filter: &Filter, kind: Kind) -> Result<Operand> {
             .with_reason("list.bad_value")
     };
     let named = |error: Error| {
-        error.context(format!("the value of `{}` does not fit", filter.field))
+        error
+            .context(format!("the value of `{}` does not fit", filter.field))
             .with_reason("list.bad_value")
     };
     if text.len() > LONGEST_TEXT {

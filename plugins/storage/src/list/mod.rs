@@ -13,8 +13,8 @@ use ratchet_plugin_api::model::{ListQuery, MAX_LIMIT};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
 use condition::{Bound, Condition};
-use field::{Kind, find};
 pub(crate) use field::{Arm, Source};
+use field::{Kind, find};
 
 use crate::db::{get, storage_error};
 

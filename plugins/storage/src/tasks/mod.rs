@@ -5,9 +5,7 @@ mod sync;
 mod write;
 
 use ratchet_plugin_api::Result;
-use ratchet_plugin_api::model::{
-    Pause, Task, TaskDefinition, TaskOrigin, TaskVersion, Timestamp,
-};
+use ratchet_plugin_api::model::{Pause, Task, TaskDefinition, TaskOrigin, TaskVersion, Timestamp};
 use sea_orm::QueryResult;
 
 use crate::row::{column, document, id, small, time, time_option};

@@ -12,7 +12,7 @@ use super::{paused_since, sync, task_of, version_of};
 use crate::Storage;
 use crate::db::{Tx, execute, query, query_number};
 use crate::find::one;
-use crate::seam::task_changed;
+use crate::jobs::hold::task_changed;
 use crate::list::fields::{TASK_SUMMARIES, TASKS};
 use crate::list::list;
 use crate::row::{column, micros_option};
@@ -173,8 +173,7 @@ async fn keep(tx: &Tx, put: PutTask) -> Result<Task> {
         return Err(Error::new(Code::Conflict, message).with_reason("task.changed"));
     }
     if known.origin.is_some() && put.definition.id.is_some_and(|wanted| wanted != known.id) {
-        let message =
-            format!("the task `{key}` comes from a source and keeps its id {}", known.id);
+        let message = format!("the task `{key}` comes from a source and keeps its id {}", known.id);
         return Err(Error::invalid(message).with_reason("task.other_id"));
     }
     check_name(tx, &put.definition.name, Some(number)).await?;

@@ -8,7 +8,7 @@ use ratchet_plugin_api::{Code, Error, Result};
 
 use super::write::{Known, alone, insert, name_taken, origin_values, remove, renew};
 use crate::db::{Tx, execute, query};
-use crate::seam::task_changed;
+use crate::jobs::hold::task_changed;
 use crate::row::{column, id};
 
 /// A task that is known, removed ones too.

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Value};
 
 use super::shortened;
 use crate::db::{Numbered, Tx, execute, query, query_one};
-use crate::seam::task_changed;
+use crate::jobs::hold::task_changed;
 use crate::row::{from_uuid, uuid};
 
 /// The lock of PostgreSQL that tasks are changed under, so that what was checked stays true.
@@ -17,7 +17,7 @@ pub(super) struct Known {
     pub(super) number: i64,
     pub(super) id: Id,
     pub(super) checksum: String,
-    pub(super) revision: i32,
+    pub(super) revision: i64,
 }
 
 /// Waits until nobody else changes tasks.
@@ -149,7 +149,7 @@ impl Texts {
 async fn insert_version(
     tx: &Tx,
     task: i64,
-    revision: i32,
+    revision: i64,
     texts: &Texts,
     origin: Option<&TaskOrigin>,
     note: Option<&str>,

@@ -35,7 +35,8 @@ pub(crate) fn limits(config: &config::Retention) -> Retention {
 /// Removes what is not to be kept any more, now and again until the plugin stops.
 pub(crate) async fn keep_tidy(context: Context, db: Arc<Db>) {
     let config = &db.config().retention;
-    let (wanted, pause) = (limits(config), Duration::from_secs(60 * config.interval_minutes.max(1)));
+    let (wanted, pause) =
+        (limits(config), Duration::from_secs(60 * config.interval_minutes.max(1)));
     loop {
         match retain(&db, &wanted).await {
             Ok(report) if report == RetentionReport::default() => {}
@@ -133,17 +134,14 @@ pub(crate) async fn forget_jobs(tx: &Tx, numbers: &[i64]) -> Result<RetentionRep
 }
 
 /// Removes executions whose `key` is one of the numbers, with their logs and deliveries.
-async fn forget_executions(
-    tx: &Tx,
-    key: &'static str,
-    numbers: &[i64],
-) -> Result<RetentionReport> {
+async fn forget_executions(tx: &Tx, key: &'static str, numbers: &[i64]) -> Result<RetentionReport> {
     let mut report = RetentionReport::default();
     if numbers.is_empty() {
         return Ok(report);
     }
     let none: &[Value] = &[];
-    let sql = format!("SELECT e.id AS id FROM ({{rows}}) r JOIN executions e ON e.{key} = r.number");
+    let sql =
+        format!("SELECT e.id AS id FROM ({{rows}}) r JOIN executions e ON e.{key} = r.number");
     let found = query_rows(tx, &sql, &Rows::numbers(numbers.iter().copied()), none).await?;
     let ids: Result<Vec<uuid::Uuid>> = found.iter().map(|row| column(row, "id")).collect();
     let ids = Rows::ids(ids?);

@@ -8,8 +8,7 @@ use super::{USE_PRECISION, denied, user};
 use crate::db::{Db, Tx, execute, query, query_one};
 use crate::row::{column, id, micros_of_ms, time, uuid};
 
-const COLUMNS: &str =
-    "id, owner, created_at, expires_at, last_used_at, client, user_agent";
+const COLUMNS: &str = "id, owner, created_at, expires_at, last_used_at, client, user_agent";
 
 fn session_of(row: &QueryResult) -> Result<Session> {
     Ok(Session {

@@ -53,9 +53,9 @@ pub(super) async fn credentials(
          ORDER BY CASE WHEN lower(x.name) = lower($1) THEN 0 ELSE 1 END LIMIT 1",
         arm.select, arm.from
     );
-    let row = query_one(connection, &sql, [login.into()]).await?.ok_or_else(|| {
-        Error::not_found("there is no such user").with_reason("user.not_found")
-    })?;
+    let row = query_one(connection, &sql, [login.into()])
+        .await?
+        .ok_or_else(|| Error::not_found("there is no such user").with_reason("user.not_found"))?;
     Ok(Credentials { user: user_of(&row)?, password_hash: column(&row, "password_hash")? })
 }
 
@@ -161,15 +161,8 @@ fn proper_name(name: &str) -> Result<&str> {
     }
 }
 
-async fn check_free(
-    tx: &Tx,
-    name: Option<&str>,
-    email: Option<&str>,
-    own: i64,
-) -> Result<()> {
-    for (what, column, text) in
-        [("name", "name", name), ("mail address", "email", email)]
-    {
+async fn check_free(tx: &Tx, name: Option<&str>, email: Option<&str>, own: i64) -> Result<()> {
+    for (what, column, text) in [("name", "name", name), ("mail address", "email", email)] {
         let Some(text) = text else { continue };
         let sql = format!(
             "SELECT COUNT(*) FROM users WHERE lower({column}) = lower($1) AND number <> $2"

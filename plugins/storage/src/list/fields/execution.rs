@@ -18,8 +18,7 @@ const STARTED: &str = "CASE WHEN x.hold = 6 THEN x.started_at END";
 const JOB_ID: &str = "COALESCE((SELECT h.id FROM job_history h WHERE h.number = x.job), \
     (SELECT j.id FROM jobs j WHERE j.number = x.job))";
 
-const JOB: Kind =
-    Kind::Link { column: &["x.number", "x.job"], tables: &["jobs", "job_history"] };
+const JOB: Kind = Kind::Link { column: &["x.number", "x.job"], tables: &["jobs", "job_history"] };
 
 /// Executions: those that are present, and those that have ended.
 pub(crate) const EXECUTIONS: Source = Source {
@@ -59,7 +58,7 @@ pub(crate) const EXECUTIONS: Source = Source {
         Arm {
             select: "x.execution_number AS number, x.execution AS id, x.id AS job, t.id AS task, \
                 t.name AS task_name, CAST(NULL AS TEXT) AS task_version, \
-                CAST(CASE WHEN x.hold = 6 THEN 1 ELSE 0 END AS SMALLINT) AS status, \
+                CAST(CASE WHEN x.hold = 6 THEN 1 ELSE 0 END AS BIGINT) AS status, \
                 CASE WHEN x.hold = 6 THEN x.attempt ELSE x.attempt + 1 END AS attempt, \
                 x.host AS host, x.queued_at AS queued_at, \
                 CASE WHEN x.hold = 6 THEN x.started_at END AS started_at, \
@@ -96,8 +95,7 @@ pub(crate) const EXECUTIONS: Source = Source {
 
 const DELIVERY_STATUS: &[Codes] = &[Codes::Column("x.status", &[0, 1, 2])];
 
-const DELIVERY_JOB: Kind =
-    Kind::Link { column: &["x.job"], tables: &["jobs", "job_history"] };
+const DELIVERY_JOB: Kind = Kind::Link { column: &["x.job"], tables: &["jobs", "job_history"] };
 
 /// Deliveries of results.
 pub(crate) const DELIVERIES: Source = Source {

@@ -39,11 +39,7 @@ pub(crate) const JOB_FIELDS: &[Field] = &[
     Field::new("task", TASK, &["t.id"]),
     Field::new("task_name", Kind::Text, &["t.name"]),
     Field::new("status", words!(JobStatus, STATUS), &["x.status"]),
-    Field::new(
-        "hold",
-        words!(Hold, HOLD),
-        &["CASE WHEN x.hold = 6 THEN 0 ELSE x.hold END", "0"],
-    ),
+    Field::new("hold", words!(Hold, HOLD), &["CASE WHEN x.hold = 6 THEN 0 ELSE x.hold END", "0"]),
     Field::new("priority", words!(Priority, PRIORITY), &["x.priority"]),
     Field::optional("batch", Kind::Id(""), &["x.batch"]),
     Field::optional("schedule", Kind::Id("schedules"), &["x.schedule"]),
