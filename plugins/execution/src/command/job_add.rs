@@ -93,7 +93,8 @@ impl ShellCommand<Execution> for JobAdd {
                 Err(Error::invalid("both a task and --batch-file are given; give one"))
             }
             (false, None) => Err(Error::invalid(
-                "no task is given; say `ratchet job add TASK` or `ratchet job add --batch-file PATH`",
+                "no task is given; say `ratchet job add TASK` or `ratchet job add --batch-file \
+                 PATH`",
             )),
             (false, Some(file)) => {
                 let requests = read_batch(&input::text_of(file).await?)?;

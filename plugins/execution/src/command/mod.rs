@@ -77,7 +77,8 @@ impl Services {
             let message = format!(
                 "the database is {url}, which every process has for itself, so this command would \
                  see nothing of a server and leave nothing behind; set server.database.url (or \
-                 RATCHET_DATABASE_URL) to a file such as sqlite:ratchet.db, or to that of the server"
+                 RATCHET_DATABASE_URL) to a file such as sqlite:ratchet.db, or to that of the \
+                 server"
             );
             return Err(Error::new(Code::Configuration, message).with_reason("database.in_memory"));
         }

@@ -64,7 +64,8 @@ impl ShellCommand<Execution> for ScheduleAdd {
         let timing = read_timing(self.cron, self.every)?;
         if timing.is_none() {
             return Err(Error::invalid(
-                "when it is due is not said; give --cron such as '0 9 * * MON', or --every such as 5m",
+                "when it is due is not said; give --cron such as '0 9 * * MON', or --every such as \
+                 5m",
             ));
         }
         let request = ScheduleRequest {

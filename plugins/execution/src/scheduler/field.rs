@@ -178,8 +178,8 @@ impl Field {
         let (a, b) = (first, first + 1);
         let article = if name.starts_with('h') { "an" } else { "a" };
         Error::invalid(format!(
-            "the {name} `{field}` is wrong: {what}; {article} {name} is {first} to {last}{names}, `*`, a \
-             list `{a},{b}`, a range `{a}-{b}`, a step `*/2`{more}"
+            "the {name} `{field}` is wrong: {what}; {article} {name} is {first} to {last}{names}, \
+             `*`, a list `{a},{b}`, a range `{a}-{b}`, a step `*/2`{more}"
         ))
     }
 }

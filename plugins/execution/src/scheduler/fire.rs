@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ratchet_plugin_api::model::{Id, Json, NewJob, Schedule, Timestamp};
+use ratchet_plugin_api::model::{Id, Json, Key, NewJob, Schedule, Timestamp};
 use ratchet_plugin_api::services::{Acceptance, Change, DueSchedules, FireSchedule};
 use ratchet_plugin_api::{Context, Result, Stream};
 use serde_json::{Value, json};
@@ -16,16 +16,10 @@ use super::timing::Clockwork;
 const BATCH: u32 = 100;
 
 /// The longest time without a look at the store, whose clock may have been set.
-const LOOK_AT_LEAST: Duration = Duration::from_secs(30);
+pub(super) const LOOK_AT_LEAST: Duration = Duration::from_secs(30);
 
 /// Before another try after the store failed.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-
-/// What one look at the store came to.
-struct Look {
-    /// How long nothing is due.
-    quiet: Duration,
-}
 
 impl Schedules {
     /// Makes jobs until the plugin shall stop.
@@ -38,8 +32,8 @@ impl Schedules {
             if changes.is_none() {
                 changes = self.changes().await;
             }
-            let quiet = match self.look().await {
-                Ok(look) => look.quiet.min(LOOK_AT_LEAST),
+            let quiet = match self.look_once().await {
+                Ok(quiet) => quiet,
                 Err(error) => {
                     tracing::warn!(%error, "schedules cannot be looked at; trying again");
                     TRY_AGAIN
@@ -63,8 +57,8 @@ impl Schedules {
         self.stores.jobs().ok()?.changes().await.ok()
     }
 
-    /// Takes all that is due.
-    async fn look(&self) -> Result<Look> {
+    /// Takes all that is due; gives the time until something may be due again.
+    pub(super) async fn look_once(&self) -> Result<Duration> {
         loop {
             let due = self.stores.schedules()?.due(BATCH).await?;
             let DueSchedules { schedules, now, next_at } = due;
@@ -78,8 +72,8 @@ impl Schedules {
                 }
             }
             if schedules.len() < BATCH as usize || failed {
-                let quiet = next_at.map_or(LOOK_AT_LEAST, |next| next.since(now));
-                return Ok(Look { quiet: if failed { quiet.min(TRY_AGAIN) } else { quiet } });
+                let longest = if failed { TRY_AGAIN } else { LOOK_AT_LEAST };
+                return Ok(next_at.map_or(longest, |next| next.since(now).min(longest)));
             }
         }
     }
@@ -122,9 +116,15 @@ impl Schedules {
             jobs,
             cancel: if replaces { open } else { Vec::new() },
         };
-        match store.fire(fire).await? {
-            Some(answers) => tell(&spec.name, &answers),
-            None => tracing::debug!(schedule = spec.name, "another host was first"),
+        let Some(answers) = store.fire(fire).await? else {
+            tracing::debug!(schedule = spec.name, "another host was first");
+            return Ok(());
+        };
+        tell(&spec.name, &answers);
+        let refused = answers.iter().any(|answer| matches!(answer, Acceptance::Refused(_)));
+        if over && refused && decided.next.is_some() {
+            // A run that was refused was not made, so this was not the last.
+            store.update(Key::Id(schedule.id), spec.clone(), decided.next).await?;
         }
         Ok(())
     }

@@ -101,7 +101,8 @@ fn checked_name(name: String) -> Result<String> {
     let name = name.trim().to_owned();
     if name.is_empty() || name.chars().count() > LONGEST_NAME || name.contains(char::is_control) {
         return Err(Error::invalid(format!(
-            "`{}` cannot be a schedule's name; it is 1 to {LONGEST_NAME} characters long, on one line",
+            "`{}` cannot be a schedule's name; it is 1 to {LONGEST_NAME} characters long, on one \
+             line",
             name.escape_debug()
         )));
     }

@@ -64,7 +64,8 @@ pub(super) fn failed(situation: &Situation) -> Explanation {
         }
         _ if tries_left(job) => {
             let sentence = format!(
-                "{name} failed{when} with an error that is not tried again, in attempt {} of {}: {}",
+                "{name} failed{when} with an error that is not tried again, in attempt {} of {}: \
+                 {}",
                 job.attempt,
                 attempts(job),
                 what(error)

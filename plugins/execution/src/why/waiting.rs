@@ -32,7 +32,8 @@ fn for_ever(situation: &Situation) -> Option<Explanation> {
     if !situation.task_exists {
         let sentence = format!("{name} waits because its task was removed");
         let remedy = format!(
-            "bring the task back to its source, or give the job up with `ratchet job cancel {number}`"
+            "bring the task back to its source, or give the job up with `ratchet job cancel \
+             {number}`"
         );
         return Some(with_remedy(told("task_removed", sentence), remedy));
     }
