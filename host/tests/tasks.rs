@@ -243,3 +243,30 @@ async fn an_engine_that_can_be_interrupted_keeps_its_worker() {
     assert_eq!(pids(&running), before, "cancelling cost the worker");
     running.stop().await;
 }
+
+/// Takes all the memory it can get in small pieces, and has the host's side hold some between them.
+const GREEDY: &str = "() => {
+  const all = [];
+  for (let i = 0; ; i++) {
+    all.push({ i, text: 'x' + i });
+    if (i % 20_000 === 0) console.log('y'.repeat(1000));
+  }
+}";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_memory_a_run_took_is_not_missed_by_the_next() {
+    let (running, runtime) = started(QUICKJS, 1).await;
+    for round in 0..4 {
+        let mut greedy = request(GREEDY);
+        // More than the process may have, so that both limits are reached.
+        greedy.limits = Limits { wall_ms: 20_000, memory_bytes: 1 << 30, ..Limits::default() };
+        let ended = ending(runtime.run(greedy).await);
+        assert!(matches!(&ended, Err((FailureKind::MemoryLimit, _))), "{ended:?}");
+        // Half of what a fresh process could bear.
+        let mut large = request("text => text.length");
+        large.input = Json::of(&"z".repeat(12 << 20)).unwrap();
+        let ended = ending(runtime.run(large).await);
+        assert_eq!(ended, Ok((12 << 20).to_string()), "in round {round}");
+    }
+    running.stop().await;
+}

@@ -10,10 +10,25 @@ use crate::{Code, Error, Result};
 /// The binary form of `value`.
 ///
 /// # Errors
-/// `Internal` if `value` refuses to be serialised.
+/// `Internal` if `value` refuses to be serialised, `LimitExceeded` if memory runs out.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
-    rmp_serde::to_vec_named(value)
-        .map_err(|error| Error::wrap(Code::Internal, "a value could not be encoded", &error))
+    rmp_serde::to_vec_named(value).map_err(|error| {
+        if is_out_of_memory(&error) {
+            let message = "there is not enough memory left to encode a value";
+            return Error::new(Code::LimitExceeded, message).with_reason("limit.memory");
+        }
+        Error::wrap(Code::Internal, "a value could not be encoded", &error)
+    })
+}
+
+/// Whether memory that was not there is the cause of `error`: the buffer that values are written to
+/// says so instead of ending the process.
+fn is_out_of_memory(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::OutOfMemory)
+    })
 }
 
 /// Reads a `T`.

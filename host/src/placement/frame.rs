@@ -48,6 +48,16 @@ pub(super) enum Frame {
     Stop,
 }
 
+impl Frame {
+    /// The number of the call this asks for, if it does.
+    pub(super) fn asks(&self) -> Option<u64> {
+        match self {
+            Self::Call { id, .. } | Self::Open { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+}
+
 /// A [`LogRecord`] in the form in which it crosses.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Record {

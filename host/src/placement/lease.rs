@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream;
 use ratchet_plugin_api::abi::{RawService, RawStream};
 use ratchet_plugin_api::raw::BoxFuture;
 use ratchet_plugin_api::{Call, Code, Error, Result};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::peer::{Answer, Request, flatten};
+use super::peer::{self, Answer, Peer, Request, flatten};
 use super::pool::Pool;
 use super::worker::Worker;
 
@@ -34,17 +35,31 @@ impl Lease {
     }
 
     /// The error to give instead of `error`: why the worker ended, if it has.
-    async fn explain(&self, error: Error) -> Error {
-        if error.reason.as_deref() == Some("worker.lost") {
-            return self.worker.death().await;
+    async fn explain(&self, error: Error) -> Failure {
+        match error.reason.as_deref() {
+            Some(peer::LOST) => self.worker.death().await.into(),
+            Some(peer::UNREAD) => Failure { error: self.worker.death().await, unread: true },
+            _ => error.into(),
         }
-        error
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         self.pool.finished(&self.worker);
+    }
+}
+
+/// Why a call was not answered.
+struct Failure {
+    error: Error,
+    /// The worker ended before it had read the call, so another may be asked.
+    unread: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, unread: false }
     }
 }
 
@@ -55,12 +70,9 @@ struct InFlight {
 }
 
 impl InFlight {
-    async fn answer(mut self, call: &Call) -> Result<(Answer, Lease)> {
-        let Some(lease) = &self.lease else {
-            return Err(Error::internal("a call was answered twice"));
-        };
-        let Some(request) = &mut self.request else {
-            return Err(Error::internal("a call was answered twice"));
+    async fn answer(mut self, call: &Call) -> Result<(Answer, Lease), Failure> {
+        let (Some(lease), Some(request)) = (&self.lease, &mut self.request) else {
+            return Err(Error::internal("a call was answered twice").into());
         };
         let result = match call.remaining() {
             None => request.wait().await,
@@ -80,7 +92,7 @@ impl InFlight {
         };
         match (result, self.lease.take()) {
             (Ok(answer), Some(lease)) => Ok((answer, lease)),
-            (Ok(_), None) => Err(Error::internal("a call lost its worker")),
+            (Ok(_), None) => Err(Error::internal("a call lost its worker").into()),
             (Err(error), _) => Err(error),
         }
     }
@@ -110,6 +122,19 @@ fn out_of_time() -> Error {
         .with_reason("limit.time")
 }
 
+impl Pool {
+    /// Has a worker answer what `ask` asks it.
+    async fn ask(
+        &self,
+        call: &Call,
+        ask: &mut (impl FnMut(&Peer) -> Request + Send),
+    ) -> Result<(Answer, Lease), Failure> {
+        let lease = self.lease(call).await?;
+        let request = ask(&lease.worker.peer);
+        InFlight { lease: Some(lease), request: Some(request) }.answer(call).await
+    }
+}
+
 /// A service that a pool's workers offer as their `target`-th.
 pub(super) struct PooledService {
     pool: Pool,
@@ -126,10 +151,14 @@ impl RawService for PooledService {
     fn call(&self, method: &str, call: Call, arguments: Vec<u8>) -> BoxFuture<Result<Vec<u8>>> {
         let (pool, target, method) = (self.pool.clone(), self.target, method.to_owned());
         Box::pin(async move {
-            let lease = pool.lease(&call).await?;
-            let request = lease.worker.peer.call(target, &method, call.clone(), arguments);
-            let in_flight = InFlight { lease: Some(lease), request: Some(request) };
-            match in_flight.answer(&call).await? {
+            let arguments = Bytes::from(arguments);
+            let mut ask = |peer: &Peer| peer.call(target, &method, call.clone(), arguments.clone());
+            let answer = match pool.ask(&call, &mut ask).await {
+                // Nobody has begun with it, so whoever killed the worker was another.
+                Err(failure) if failure.unread => pool.ask(&call, &mut ask).await,
+                first => first,
+            };
+            match answer.map_err(|failure| failure.error)? {
                 (Answer::Value(bytes), _lease) => Ok(bytes.into()),
                 _ => Err(Error::internal("another kind of answer came")),
             }
@@ -145,10 +174,18 @@ impl RawService for PooledService {
     ) -> BoxFuture<Result<RawStream>> {
         let (pool, target, method) = (self.pool.clone(), self.target, method.to_owned());
         Box::pin(async move {
-            let lease = pool.lease(&call).await?;
-            let request = lease.worker.peer.open(target, &method, call.clone(), arguments, input);
-            let in_flight = InFlight { lease: Some(lease), request: Some(request) };
-            match in_flight.answer(&call).await? {
+            let arguments = Bytes::from(arguments);
+            // A stream can be given only once.
+            let repeatable = input.is_none();
+            let mut input = input;
+            let mut ask = |peer: &Peer| {
+                peer.open(target, &method, call.clone(), arguments.clone(), input.take())
+            };
+            let answer = match pool.ask(&call, &mut ask).await {
+                Err(failure) if failure.unread && repeatable => pool.ask(&call, &mut ask).await,
+                first => first,
+            };
+            match answer.map_err(|failure| failure.error)? {
                 (Answer::Stream(number), lease) => {
                     Ok(PooledStream { lease: Some(lease), number, call }.into_raw())
                 }
@@ -187,7 +224,7 @@ impl PooledStream {
         RawStream::local(flatten(batches))
     }
 
-    async fn next(&mut self) -> Result<(Vec<bytes::Bytes>, bool)> {
+    async fn next(&mut self) -> Result<(Vec<Bytes>, bool)> {
         let Some(lease) = &self.lease else { return Ok((Vec::new(), true)) };
         let pulled = lease.worker.peer.next_batch(self.number);
         let result = match self.call.remaining() {
@@ -199,7 +236,7 @@ impl PooledStream {
         };
         match result {
             Ok(batch) => Ok(batch),
-            Err(error) => Err(lease.explain(error).await),
+            Err(error) => Err(lease.explain(error).await.error),
         }
     }
 }

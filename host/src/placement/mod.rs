@@ -8,6 +8,8 @@
 mod death;
 mod frame;
 mod lease;
+mod memory;
+mod outlet;
 mod peer;
 mod pool;
 mod sandbox;

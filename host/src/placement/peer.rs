@@ -8,16 +8,18 @@ use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use ratchet_plugin_api::abi::{RawStream, ServiceHandle};
 use ratchet_plugin_api::{Call, Code, Error, Result};
-use tokio::io::Interest;
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::net::unix::OwnedReadHalf;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::frame::{self, Frame};
+use super::outlet::Outlet;
 
 /// Finds what a target number stands for, at the time of the call.
 pub(super) type Targets = Arc<dyn Fn(u32) -> Result<ServiceHandle> + Send + Sync>;
@@ -28,8 +30,23 @@ const READ_BYTES: usize = 64 << 10;
 /// Stream items asked for at a time.
 const BATCH_ITEMS: u32 = 64;
 
+/// The reason of a request whose process ended before it answered.
+pub(super) const LOST: &str = "worker.lost";
+
+/// The reason of a request whose process ended before it had read it, so that nothing of it was
+/// done.
+pub(super) const UNREAD: &str = "worker.unread";
+
 /// A stream that this end serves, until the other end closes it.
 type ServedStream = Arc<tokio::sync::Mutex<Option<RawStream>>>;
+
+/// How the other end went.
+enum End {
+    /// It had read everything.
+    Closed,
+    /// It had not: a Unix socket says so.
+    Reset,
+}
 
 /// One end of a connection. Cheap to clone.
 #[derive(Clone)]
@@ -38,11 +55,10 @@ pub(super) struct Peer {
 }
 
 struct Shared {
-    socket: UnixStream,
+    /// Taken by whoever reads.
+    inlet: Mutex<Option<OwnedReadHalf>>,
+    outlet: Outlet,
     targets: Targets,
-    outgoing: Mutex<BytesMut>,
-    /// There is something in `outgoing` that did not fit the socket.
-    overflow: Notify,
     next_id: AtomicU64,
     awaited: Mutex<HashMap<u64, oneshot::Sender<Result<Answer>>>>,
     answering: Mutex<HashMap<u64, JoinHandle<()>>>,
@@ -63,12 +79,12 @@ pub(super) enum Answer {
 impl Peer {
     /// The end that reads and writes `socket` and serves `targets`.
     pub(super) fn new(socket: UnixStream, targets: Targets) -> Self {
+        let (inlet, outlet) = socket.into_split();
         Self {
             shared: Arc::new(Shared {
-                socket,
+                inlet: Mutex::new(Some(inlet)),
+                outlet: Outlet::new(outlet),
                 targets,
-                outgoing: Mutex::default(),
-                overflow: Notify::new(),
                 next_id: AtomicU64::new(1),
                 awaited: Mutex::default(),
                 answering: Mutex::default(),
@@ -81,26 +97,27 @@ impl Peer {
     /// Reads frames until the other end is gone, giving `other` those that are not requests or
     /// answers. Ends every open request with `Unavailable`.
     pub(super) async fn run(&self, mut other: impl FnMut(Frame)) -> Result<()> {
-        let writer = tokio::spawn(write_overflow(Arc::clone(&self.shared)));
+        let shared = Arc::clone(&self.shared);
+        let writer = tokio::spawn(async move { shared.outlet.write_overflow().await });
         let result = self.read(&mut other).await;
         writer.abort();
-        self.close();
-        result
+        self.close(matches!(result, Ok(End::Reset)));
+        result.map(drop)
     }
 
-    async fn read(&self, other: &mut impl FnMut(Frame)) -> Result<()> {
+    async fn read(&self, other: &mut impl FnMut(Frame)) -> Result<End> {
+        let inlet = lock(&self.shared.inlet).take();
+        let mut inlet = inlet.ok_or_else(|| Error::internal("a connection is read twice"))?;
         let mut buffer = BytesMut::with_capacity(READ_BYTES);
         loop {
             while let Some(frame) = frame::decode(&mut buffer)? {
                 self.take(frame, other);
             }
-            self.shared.socket.ready(Interest::READABLE).await?;
             buffer.reserve(READ_BYTES);
-            match self.shared.socket.try_read_buf(&mut buffer) {
-                Ok(0) => return Ok(()),
+            match inlet.read_buf(&mut buffer).await {
+                Ok(0) => return Ok(End::Closed),
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(End::Reset),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -207,20 +224,8 @@ impl Peer {
     }
 
     /// Starts a request to a target of the other end.
-    pub(super) fn call(
-        &self,
-        target: u32,
-        method: &str,
-        call: Call,
-        arguments: Vec<u8>,
-    ) -> Request {
-        self.request(|id| Frame::Call {
-            id,
-            target,
-            method: method.to_owned(),
-            call,
-            arguments: arguments.into(),
-        })
+    pub(super) fn call(&self, target: u32, method: &str, call: Call, arguments: Bytes) -> Request {
+        self.request(|id| Frame::Call { id, target, method: method.to_owned(), call, arguments })
     }
 
     /// Starts a request for a stream.
@@ -229,7 +234,7 @@ impl Peer {
         target: u32,
         method: &str,
         call: Call,
-        arguments: Vec<u8>,
+        arguments: Bytes,
         input: Option<RawStream>,
     ) -> Request {
         let input = input.map(|stream| self.serve_stream(stream));
@@ -238,7 +243,7 @@ impl Peer {
             target,
             method: method.to_owned(),
             call,
-            arguments: arguments.into(),
+            arguments,
             input,
         })
     }
@@ -276,7 +281,7 @@ impl Peer {
         let (sender, receiver) = oneshot::channel();
         lock(&self.shared.awaited).insert(id, sender);
         if *self.shared.closed.borrow() || !self.send(&frame(id)) {
-            self.answered(id, Err(lost()));
+            self.answered(id, Err(unread()));
         }
         Request { peer: self.clone(), id, answer: receiver, open: true }
     }
@@ -288,20 +293,7 @@ impl Peer {
             Ok(bytes) => bytes,
             Err(error) => return self.send_failure(frame, error),
         };
-        let mut outgoing = lock(&self.shared.outgoing);
-        let mut written = 0;
-        if outgoing.is_empty() {
-            match self.shared.socket.try_write(&bytes) {
-                Ok(count) => written = count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => return false,
-            }
-        }
-        if written < bytes.len() {
-            outgoing.extend_from_slice(&bytes[written..]);
-            self.shared.overflow.notify_one();
-        }
-        true
+        self.shared.outlet.send(&bytes, frame.asks())
     }
 
     /// An answer too large to send becomes an answer that says so.
@@ -320,10 +312,12 @@ impl Peer {
         }
     }
 
-    fn close(&self) {
+    /// Ends every open request; `reset` says that the other end left something unread.
+    fn close(&self, reset: bool) {
         self.shared.closed.send_replace(true);
-        for (_, waiting) in lock(&self.shared.awaited).drain() {
-            let _ = waiting.send(Err(lost()));
+        let last = self.shared.outlet.unread(reset);
+        for (id, waiting) in lock(&self.shared.awaited).drain() {
+            let _ = waiting.send(Err(if last == Some(id) { unread() } else { lost() }));
         }
         lock(&self.shared.answering).drain().for_each(|(_, task)| task.abort());
         lock(&self.shared.streams).clear();
@@ -339,26 +333,6 @@ impl Shared {
         arguments: Bytes,
     ) -> Result<Vec<u8>> {
         (self.targets)(target)?.call(method, call, arguments.into()).await
-    }
-}
-
-async fn write_overflow(shared: Arc<Shared>) {
-    loop {
-        shared.overflow.notified().await;
-        loop {
-            if shared.socket.writable().await.is_err() {
-                return;
-            }
-            let mut outgoing = lock(&shared.outgoing);
-            match shared.socket.try_write(&outgoing) {
-                Ok(count) => outgoing.advance(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => return,
-            }
-            if outgoing.is_empty() {
-                break;
-            }
-        }
     }
 }
 
@@ -436,7 +410,11 @@ pub(super) fn flatten(
 }
 
 fn lost() -> Error {
-    Error::unavailable("the worker process ended").with_reason("worker.lost")
+    Error::unavailable("the worker process ended").with_reason(LOST)
+}
+
+fn unread() -> Error {
+    Error::unavailable("the worker process ended").with_reason(UNREAD)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

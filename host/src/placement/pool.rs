@@ -23,9 +23,6 @@ const RESTART_PAUSE: Duration = Duration::from_millis(50);
 /// The longest such pause.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// A worker's resident size is looked at after this many calls.
-const CALLS_PER_SIZE_CHECK: u64 = 16;
-
 /// Calls one worker answers at once when its plugin sets no bound.
 const CONCURRENCY_DEFAULT: usize = 256;
 
@@ -153,7 +150,7 @@ impl Pool {
                     "ready": worker.is_ready(),
                     "in_flight": worker.in_flight.load(Ordering::Relaxed),
                     "answered": worker.answered.load(Ordering::Relaxed),
-                    "resident_bytes": worker.resident_bytes(),
+                    "resident_bytes": worker.memory.held().map(|held| held.resident),
                 })
             })
             .collect()
@@ -274,34 +271,31 @@ impl Pool {
         }
     }
 
-    /// Counts a finished call, and replaces the worker if it has done its share.
+    /// Counts a finished call. A worker that has done its share, or that holds memory which the
+    /// next call may need, gets no other: it is replaced.
     pub(super) fn finished(&self, worker: &Arc<Worker>) {
-        worker.in_flight.fetch_sub(1, Ordering::Relaxed);
         let answered = worker.answered.fetch_add(1, Ordering::Relaxed) + 1;
         let options = &self.shared.options;
         let worn = options.recycle_calls > 0 && answered >= options.recycle_calls;
-        let grown = || {
-            options.recycle_bytes > 0
-                && answered.is_multiple_of(CALLS_PER_SIZE_CHECK)
-                && worker.resident_bytes().is_some_and(|bytes| bytes > options.recycle_bytes)
-        };
-        if worker.is_ready() && (worn || grown()) {
+        if worker.is_ready() && (worn || worker.memory.is_overgrown(options.recycle_bytes)) {
             self.retire(worker);
+        }
+        let others = worker.in_flight.fetch_sub(1, Ordering::AcqRel) - 1;
+        if others == 0 && worker.retired.load(Ordering::Acquire) {
+            worker.stop();
         }
     }
 
+    /// Takes a worker off the list, so that no call is given to it any more.
     fn retire(&self, worker: &Arc<Worker>) {
         let mut workers = lock(&self.shared.workers);
-        if worker.in_flight.load(Ordering::Relaxed) > 0 {
-            return;
-        }
         let before = workers.len();
         workers.retain(|other| other.number != worker.number);
         if workers.len() == before {
             return;
         }
-        tracing::debug!(worker = worker.number, "recycled");
-        worker.stop();
+        tracing::debug!(worker = worker.number, held = ?worker.memory.held(), "recycled");
+        worker.retired.store(true, Ordering::Release);
         if workers.is_empty() && !self.shared.stopping.load(Ordering::Relaxed) {
             match self.spawn() {
                 Ok(replacement) => workers.push(replacement),

@@ -4,7 +4,7 @@
 //! running program needs, and no other), rlimits, no environment, no inherited descriptor. The
 //! process keeps what it already has: its memory, its threads, and the socket to its host.
 
-// Closing descriptors by number is the one unsafe step; it says below why it is sound.
+// Closing descriptors by number and setting up the allocator are unsafe; each says why it is sound.
 #![allow(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -62,6 +62,15 @@ pub(super) fn close_inherited(socket: &UnixStream) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Has all threads take their memory from one heap. With a heap for each, what one thread has freed
+/// still counts against the process's limit and is of no use to the others, so a call could end
+/// for want of memory that nothing holds. Call it before any other thread exists.
+pub(super) fn share_one_heap() {
+    // SAFETY: the call takes two numbers, and no other thread is using the allocator.
+    let set = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    debug_assert_eq!(set, 1, "the allocator knows the option");
 }
 
 /// Shuts the process in for good. Call it before any other thread exists.

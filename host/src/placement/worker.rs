@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use super::WorkerSetup;
 use super::death;
 use super::frame::Frame;
+use super::memory::Meter;
 use super::peer::{Peer, Targets};
 use crate::view::LogSink;
 
@@ -46,6 +47,9 @@ pub(super) struct Worker {
     pub(super) in_flight: AtomicUsize,
     /// Calls it has answered.
     pub(super) answered: AtomicU64,
+    /// It is given no more calls, and is stopped when it has answered those it has.
+    pub(super) retired: AtomicBool,
+    pub(super) memory: Meter,
     state: watch::Sender<State>,
     kill: Notify,
     kill_reason: Mutex<Option<Error>>,
@@ -80,12 +84,15 @@ impl Worker {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| Error::from(error).context("a worker process could not be started"))?;
+        let pid = child.id().unwrap_or_default();
         let worker = Arc::new(Self {
             number: setup.worker,
             peer: Peer::new(UnixStream::from_std(ours)?, targets),
-            pid: child.id().unwrap_or_default(),
+            pid,
             in_flight: AtomicUsize::new(0),
             answered: AtomicU64::new(0),
+            retired: AtomicBool::new(false),
+            memory: Meter::new(pid, setup.memory_bytes),
             state: watch::Sender::new(State::Starting),
             kill: Notify::new(),
             kill_reason: Mutex::default(),
@@ -148,6 +155,7 @@ impl Worker {
         match frame {
             Frame::Started(Ok(missing)) => {
                 report_sandbox(&missing);
+                self.memory.started();
                 self.state.send_replace(State::Ready);
             }
             Frame::Started(Err(error)) => self.kill(error),
@@ -220,13 +228,6 @@ impl Worker {
     pub(super) fn stop(&self) {
         self.reason().get_or_insert_with(|| Error::new(Code::Gone, "the worker was stopped"));
         self.peer.send(&Frame::Stop);
-    }
-
-    /// Bytes it holds in memory now; none once it has ended.
-    pub(super) fn resident_bytes(&self) -> Option<u64> {
-        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.pid)).ok()?;
-        let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
-        Some(pages * rustix::param::page_size() as u64)
     }
 
     fn reason(&self) -> std::sync::MutexGuard<'_, Option<Error>> {

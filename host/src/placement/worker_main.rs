@@ -47,6 +47,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
+    sandbox::share_one_heap();
     let socket = sandbox::take_over_stdio()?;
     let mut buffer = BytesMut::new();
     let setup = read_setup(&socket, &mut buffer)?;
@@ -206,7 +207,7 @@ struct Bridged {
 
 impl RawService for Bridged {
     fn call(&self, method: &str, call: Call, arguments: Vec<u8>) -> BoxFuture<Result<Vec<u8>>> {
-        let request = self.peer.call(self.target, method, call, arguments);
+        let request = self.peer.call(self.target, method, call, arguments.into());
         Box::pin(async move {
             match request.answer().await? {
                 Answer::Value(bytes) => Ok(bytes.into()),
@@ -222,7 +223,7 @@ impl RawService for Bridged {
         arguments: Vec<u8>,
         input: Option<RawStream>,
     ) -> BoxFuture<Result<RawStream>> {
-        let request = self.peer.open(self.target, method, call, arguments, input);
+        let request = self.peer.open(self.target, method, call, arguments.into(), input);
         let peer = self.peer.clone();
         Box::pin(async move {
             match request.answer().await? {
