@@ -151,7 +151,6 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
             use ::ratchet_plugin_api::__private::*;
             use ::ratchet_plugin_api::render::{CommandSource, ManifestSource, length, render};
             use ::ratchet_plugin_api::services::Command;
-            use ::ratchet_plugin_api::raw::Executor;
             use ::ratchet_plugin_api::{Context, Plugin, Result, Service};
 
             static SOURCE: ManifestSource = ManifestSource {
@@ -202,7 +201,10 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
             struct Maker;
 
             impl Make for Maker {
-                fn make(host: HostHandle) -> Result<(Arc<dyn RawPlugin>, Executor)> {
+                // By its path: a plugin may provide the contract that is called `Executor`.
+                fn make(
+                    host: HostHandle,
+                ) -> Result<(Arc<dyn RawPlugin>, ::ratchet_plugin_api::raw::Executor)> {
                     make::<#plugin>(host)
                 }
             }
