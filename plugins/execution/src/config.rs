@@ -54,9 +54,6 @@ pub(crate) struct JobQueue {
     /// others. Hosts that share a database should agree.
     #[default(10.0)]
     pub(crate) lease_seconds: f64,
-    /// Times a job may lose its worker or host before it has failed for good.
-    #[default(3)]
-    pub(crate) max_crashes: u32,
     /// Seconds an idempotency key stands for a job.
     #[default(86_400.0)]
     pub(crate) idempotency_window: f64,

@@ -1,1 +1,0 @@
-//! The commands as the host runs them.

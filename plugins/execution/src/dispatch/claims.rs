@@ -1,0 +1,75 @@
+//! Keeping this host's places filled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ratchet_plugin_api::services::{ClaimJobs, Claims};
+use ratchet_plugin_api::{Code, Result};
+use tokio::time::Instant;
+
+use super::Dispatch;
+use crate::backoff::Backoff;
+use crate::shared::Shared;
+
+/// Claims jobs whenever there is room and something may wait, until this host stops. When nothing
+/// waits it sleeps until it is woken or the next job is due.
+pub(super) async fn keep_filled(shared: Arc<Shared>, dispatch: Arc<Dispatch>) {
+    let batch = shared.config.queue.max_dequeue_batch_size as usize;
+    let mut backoff = Backoff::default();
+    loop {
+        let room = dispatch.backlog.room.notified();
+        if dispatch.backlog.is_closed() {
+            return;
+        }
+        let max = dispatch.backlog.wanted().min(batch);
+        if max == 0 {
+            room.await;
+            continue;
+        }
+        match claim(&shared, &dispatch, max).await {
+            Ok(claims) => {
+                if backoff.failures() > 0 {
+                    tracing::info!("claiming goes on");
+                    backoff.reset();
+                }
+                let all = claims.jobs.len() < max;
+                dispatch.admit(claims.jobs).await;
+                if all {
+                    dispatch.backlog.set_idle(true);
+                    sleep_until_due(&dispatch, claims.next_due_ms).await;
+                }
+            }
+            Err(error) => {
+                if error.code == Code::Conflict {
+                    // This host counts as dead; saying that it lives puts that right.
+                    dispatch.beat.notify_one();
+                } else if backoff.failures() == 0 {
+                    tracing::warn!(%error, "claiming is tried again");
+                }
+                let pause = tokio::time::sleep(backoff.next());
+                tokio::select! {
+                    () = pause => {}
+                    () = dispatch.woken.notified(), if backoff.failures() == 1 => {}
+                }
+            }
+        }
+    }
+}
+
+/// Asks for jobs. The call is not cut short: jobs it gave to nobody would be this host's all the
+/// same.
+async fn claim(shared: &Shared, dispatch: &Dispatch, max: usize) -> Result<Claims> {
+    let max = u32::try_from(max).unwrap_or(u32::MAX);
+    shared.stores.jobs()?.claim(ClaimJobs { host: dispatch.host.id, max }).await
+}
+
+async fn sleep_until_due(dispatch: &Dispatch, next_due_ms: Option<u64>) {
+    let woken = dispatch.woken.notified();
+    match next_due_ms.and_then(|due| Instant::now().checked_add(Duration::from_millis(due))) {
+        Some(due) => tokio::select! {
+            () = woken => {}
+            () = tokio::time::sleep_until(due) => {}
+        },
+        None => woken.await,
+    }
+}
