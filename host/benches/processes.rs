@@ -1,5 +1,7 @@
 //! Whole processes: `--version`, `--help`, and a cold `run-once` against `node -e` that prints the
-//! same JSON. Wall time and peak resident memory, the isolated worker included.
+//! same JSON. Wall time and peak memory, the isolated worker included: as resident sets, in which
+//! pages that processes share count once for each, and as proportional sets, in which they count
+//! once.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -19,13 +21,29 @@ struct Subject {
     name: &'static str,
     command: Vec<String>,
     wall_ms: Vec<f64>,
-    memory_mib: Vec<f64>,
+    resident_mib: Vec<f64>,
+    proportional_mib: Vec<f64>,
+}
+
+/// What is known of the memory of a running process and its children, in kibibytes.
+#[derive(Default)]
+struct Peaks {
+    /// The peak resident set of each, by process id.
+    resident: BTreeMap<u32, u64>,
+    /// The largest sum of proportional sets that was seen.
+    proportional: u64,
 }
 
 impl Subject {
     fn new(name: &'static str, command: &[&str]) -> Self {
         let command = command.iter().map(|&word| word.to_owned()).collect();
-        Self { name, command, wall_ms: Vec::new(), memory_mib: Vec::new() }
+        Self {
+            name,
+            command,
+            wall_ms: Vec::new(),
+            resident_mib: Vec::new(),
+            proportional_mib: Vec::new(),
+        }
     }
 
     fn run(&self) -> Command {
@@ -43,23 +61,29 @@ impl Subject {
         assert!(status.success(), "{} failed", self.name);
 
         let mut child = self.run().spawn().expect("it can be started");
-        let mut peaks = BTreeMap::new();
+        let mut peaks = Peaks::default();
         while child.try_wait().expect("it can be waited for").is_none() {
-            sample(child.id(), &mut peaks);
+            let proportional = sample(child.id(), &mut peaks.resident);
+            peaks.proportional = peaks.proportional.max(proportional);
             std::thread::sleep(SAMPLED);
         }
-        self.memory_mib.push(peaks.values().sum::<u64>() as f64 / 1024.0);
+        self.resident_mib.push(peaks.resident.values().sum::<u64>() as f64 / 1024.0);
+        self.proportional_mib.push(peaks.proportional as f64 / 1024.0);
     }
 }
 
-/// Notes the peak resident kibibytes of a process and its children.
-fn sample(pid: u32, peaks: &mut BTreeMap<u32, u64>) {
-    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return };
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
-    if let Some(peak) = peak {
+/// The kibibytes that a file of `/proc/PID` gives for `name`.
+fn kibibytes(pid: u32, file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// Notes the peak resident kibibytes of a process and its children, and gives the sum of their
+/// proportional ones.
+fn sample(pid: u32, peaks: &mut BTreeMap<u32, u64>) -> u64 {
+    let mut proportional = kibibytes(pid, "smaps_rollup", "Pss:").unwrap_or_default();
+    if let Some(peak) = kibibytes(pid, "status", "VmHWM:") {
         // A child starts as a copy of its parent, which is not memory of its own.
         peaks.insert(pid, peak);
     }
@@ -67,9 +91,10 @@ fn sample(pid: u32, peaks: &mut BTreeMap<u32, u64>) {
     for thread in threads {
         let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
         for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
-            sample(child, peaks);
+            proportional += sample(child, peaks);
         }
     }
+    proportional
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -108,16 +133,21 @@ fn main() {
         subjects.iter_mut().for_each(Subject::measure);
     }
     println!("whole processes, medians of {RUNS} runs in turn");
-    println!("{:<22}{:>12}{:>16}", "", "wall", "peak memory");
+    println!("{:<22}{:>12}{:>16}{:>16}", "", "wall", "resident", "proportional");
     for subject in &subjects {
-        let (wall, memory) = (median(&subject.wall_ms), median(&subject.memory_mib));
-        println!("{:<22}{wall:>9.1} ms{memory:>12.1} MiB", subject.name);
+        let (wall, name) = (median(&subject.wall_ms), subject.name);
+        let (resident, shared) = (median(&subject.resident_mib), median(&subject.proportional_mib));
+        println!("{name:<22}{wall:>9.1} ms{resident:>12.1} MiB{shared:>12.1} MiB");
     }
     if let [.., once, node] = subjects.as_slice()
         && has_node
     {
         let wall = median(&once.wall_ms) / median(&node.wall_ms);
-        let memory = median(&once.memory_mib) / median(&node.memory_mib);
-        println!("run-once against node: {wall:.2} of its time, {memory:.2} of its memory");
+        let resident = median(&once.resident_mib) / median(&node.resident_mib);
+        let proportional = median(&once.proportional_mib) / median(&node.proportional_mib);
+        println!(
+            "run-once against node: {wall:.2} of its time, {resident:.2} of its resident and \
+             {proportional:.2} of its proportional memory"
+        );
     }
 }

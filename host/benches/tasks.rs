@@ -1,4 +1,5 @@
-//! Executions through isolated workers: latency beyond the engine's own time, and throughput.
+//! Executions through isolated workers: latency beyond the engine's own time, throughput, and the
+//! processor time that takes, which bounds what more workers can gain.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -82,8 +83,53 @@ async fn latency(runtime: &Arc<dyn JsRuntime>) -> (f64, f64, f64) {
     (percentile(&inside, 0.5), percentile(&beyond, 0.5), percentile(&beyond, 0.99))
 }
 
-/// Executions in a second with `callers` at once.
-async fn throughput(runtime: &Arc<dyn JsRuntime>, callers: usize) -> f64 {
+/// Microseconds of processor time that a process has used, all its threads together.
+fn processor_us(pid: u64) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let (_, fields) = text.rsplit_once(')').expect("its name ends");
+    // The 14th and 15th of all fields are ticks in user and in system mode.
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: f64 = ticks.map(|field| field.parse::<f64>().expect("a number")).sum();
+    ticks * 1e6 / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// The process ids of the workers that live.
+fn workers(running: &Running) -> Vec<u64> {
+    let report = running.registry().report();
+    let described = report.iter().filter(|provider| provider.service.contains("js-runtime"));
+    let workers = described.flat_map(|provider| {
+        let described: serde_json::Value =
+            serde_json::from_str(&provider.description).expect("it is JSON");
+        described["workers"].as_array().cloned().unwrap_or_default()
+    });
+    workers.filter_map(|worker| worker["pid"].as_u64()).collect()
+}
+
+/// What a second of many callers gave and took.
+struct Throughput {
+    /// Executions in a second.
+    rate: f64,
+    /// Microseconds of processor time per execution in this process: host and callers.
+    host_us: f64,
+    /// The same in the workers.
+    workers_us: f64,
+}
+
+impl Throughput {
+    /// Executions in a second if all processors did nothing else, all the time.
+    fn bound(&self) -> f64 {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        processors as f64 * 1e6 / (self.host_us + self.workers_us)
+    }
+}
+
+/// Runs `callers` at once for a while.
+async fn throughput(running: &Running, runtime: &Arc<dyn JsRuntime>, callers: usize) -> Throughput {
+    // All workers have started when all callers have been answered.
+    futures_util::future::join_all((0..callers).map(|_| run_once(runtime))).await;
+    let (host, pids) = (std::process::id().into(), workers(running));
+    let used = |pids: &[u64]| pids.iter().map(|&pid| processor_us(pid)).sum::<f64>();
+    let before = (used(&[host]), used(&pids));
     let began = Instant::now();
     let callers = (0..callers).map(|_| async {
         let mut runs = 0_u32;
@@ -94,7 +140,13 @@ async fn throughput(runtime: &Arc<dyn JsRuntime>, callers: usize) -> f64 {
         runs
     });
     let runs: u32 = futures_util::future::join_all(callers).await.into_iter().sum();
-    f64::from(runs) / began.elapsed().as_secs_f64()
+    let rate = f64::from(runs) / began.elapsed().as_secs_f64();
+    let after = (used(&[host]), used(&pids));
+    Throughput {
+        rate,
+        host_us: (after.0 - before.0) / f64::from(runs),
+        workers_us: (after.1 - before.1) / f64::from(runs),
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "a benchmark's result")]
@@ -108,18 +160,24 @@ async fn main() {
         }
         let (running, one) = runtime(plugin, 1).await;
         let (inside, p50, p99) = latency(&one).await;
-        let alone = throughput(&one, 4).await;
+        let alone = throughput(&running, &one, 4).await;
         running.stop().await;
         let (running, two) = runtime(plugin, 2).await;
-        let both = throughput(&two, 8).await;
+        let both = throughput(&running, &two, 8).await;
         running.stop().await;
         println!("{plugin}");
         println!("  inside the runtime, p50           {inside:>8.0} us");
         println!("  beyond it (waist, pipe), p50 p99  {p50:>8.0} us {p99:>8.0} us");
-        println!("  one worker                        {alone:>8.0} executions/s");
-        println!(
-            "  two workers                       {both:>8.0} executions/s  {:.2}x",
-            both / alone
-        );
+        for (name, found) in [("one worker", &alone), ("two workers", &both)] {
+            println!(
+                "  {name:<32}  {:>8.0} executions/s  {:.2}x, processor time of one: host {:.0} us, \
+                 worker {:.0} us; bound {:.0} executions/s",
+                found.rate,
+                found.rate / alone.rate,
+                found.host_us,
+                found.workers_us,
+                found.bound()
+            );
+        }
     }
 }
