@@ -16,7 +16,6 @@ mod migration;
 mod repositories;
 mod row;
 mod schedules;
-mod seam;
 mod tasks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -19,7 +19,7 @@ pub(crate) fn text(backend: DbBackend, template: &str) -> Cow<'_, str> {
     }
     let [lock, skip, share] = match backend {
         DbBackend::Sqlite => ["", "", ""],
-        _ => ["FOR UPDATE", "FOR UPDATE SKIP LOCKED", "FOR SHARE"],
+        _ => ["FOR UPDATE", "FOR UPDATE SKIP LOCKED", "FOR KEY SHARE"],
     };
     template.replace("{lock}", lock).replace("{skip}", skip).replace("{share}", share).into()
 }

@@ -3,11 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use ratchet_plugin_api::Result;
+use ratchet_plugin_api::model::Id;
 use ratchet_plugin_api::services::Change;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult};
 use sea_orm::{Statement, Value};
 
-use super::sql::{get, query, query_number};
+use super::sql::{execute, get, query, query_number};
 
 /// Kinds of things that have numbers of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +61,13 @@ pub(crate) struct Tx {
     /// Whether it may have been committed before, by a connection that was lost.
     pub(crate) again: bool,
     changes: Mutex<Vec<Change>>,
+    /// Jobs that have ended, of which there may be very many.
+    ended: Mutex<Vec<Id>>,
 }
 
 impl Tx {
     pub(super) fn new(transaction: DatabaseTransaction, now: i64, again: bool) -> Self {
-        Self { transaction, now, again, changes: Mutex::default() }
+        Self { transaction, now, again, changes: Mutex::default(), ended: Mutex::default() }
     }
 
     /// Tells those who follow changes, once this is committed.
@@ -73,6 +76,11 @@ impl Tx {
         if !changes.contains(&change) {
             changes.push(change);
         }
+    }
+
+    /// Tells that a job has ended, once this is committed.
+    pub(crate) fn tell_ended(&self, job: Id) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).push(job);
     }
 
     /// As many new numbers of that kind, in order. They are never given out again, and gaps are
@@ -94,10 +102,24 @@ impl Tx {
         Ok((last - wanted + 1..=last).collect())
     }
 
+    /// Takes the last `count` numbers of those given out in this transaction back, where no other
+    /// can have got further ones meanwhile.
+    pub(crate) async fn give_back(&self, kind: Numbered, count: usize) -> Result<()> {
+        if count == 0 || self.get_database_backend() == DbBackend::Postgres {
+            return Ok(());
+        }
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let sql = "UPDATE counters SET value = value - $2 WHERE kind = $1";
+        execute(self, sql, [kind.as_str().into(), Value::from(count)]).await.map(drop)
+    }
+
     /// Makes it durable; gives what is to be told.
     pub(super) async fn commit(self) -> Result<Vec<Change>, DbErr> {
         self.transaction.commit().await?;
-        Ok(self.changes.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let mut changes = self.changes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        changes.extend(ended.into_iter().map(Change::Job));
+        Ok(changes)
     }
 
     /// Takes it back.

@@ -46,6 +46,8 @@ const ANYTHING: [Change; 4] = [Change::Ready, Change::Tasks, Change::Schedules, 
 pub(super) struct Watch {
     /// Who tells, so that nobody hears itself.
     own: Id,
+    /// Whether others are told.
+    shared: bool,
     news: broadcast::Sender<Change>,
     /// What others have not been told yet.
     outgoing: Mutex<Vec<Change>>,
@@ -68,9 +70,10 @@ struct Message {
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(shared: bool) -> Self {
         Self {
             own: Id::new(),
+            shared,
             news: broadcast::channel(BEHIND).0,
             outgoing: Mutex::default(),
             wake: Notify::new(),
@@ -83,12 +86,16 @@ impl Watch {
         if changes.is_empty() {
             return;
         }
-        for change in &changes {
-            let _ = self.news.send(change.clone());
+        if self.news.receiver_count() > 0 {
+            self.hear(changes.iter().cloned());
+        }
+        if !self.shared {
+            return;
         }
         let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
         for change in changes {
-            if !outgoing.contains(&change) && outgoing.len() < BEHIND {
+            let known = !matches!(change, Change::Job(_)) && outgoing.contains(&change);
+            if !known && outgoing.len() < BEHIND {
                 outgoing.push(change);
             }
         }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ratchet_plugin_api::services::{
-    AcceptJobs, Acceptance, Change, ClaimJobs, Claims, Settled, Settlement,
+    AcceptJobs, Acceptance, ClaimJobs, Claims, Settled, Settlement,
 };
 use ratchet_plugin_api::{Code, Error, Result};
 use sea_orm::{

@@ -313,7 +313,7 @@ CREATE TABLE users (
   name TEXT NOT NULL,
   email TEXT,
   display_name TEXT,
-  role SMALLINT NOT NULL,
+  role BIGINT NOT NULL,
   password_hash TEXT,
   active BOOLEAN NOT NULL,
   created_at BIGINT NOT NULL,
@@ -360,7 +360,7 @@ CREATE TABLE audit_log (
   action TEXT NOT NULL,
   target_kind TEXT,
   target TEXT,
-  outcome SMALLINT NOT NULL,
+  outcome BIGINT NOT NULL,
   client TEXT,
   request TEXT,
   details TEXT
