@@ -80,6 +80,7 @@
 
 pub mod contract;
 mod fake_host;
+pub mod history;
 pub mod http_server;
 pub mod memory;
 mod test_host;

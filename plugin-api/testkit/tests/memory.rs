@@ -19,3 +19,23 @@ fn stores() -> MakeStores {
 async fn it_is_a_store_of_jobs() {
     contract::job_store(stores()).await.assert_passed();
 }
+
+#[tokio::test]
+async fn it_is_a_store_of_tasks() {
+    contract::task_store(stores()).await.assert_passed();
+}
+
+#[tokio::test]
+async fn it_is_a_store_of_executions() {
+    contract::execution_store(stores()).await.assert_passed();
+}
+
+#[tokio::test]
+async fn it_is_a_store_of_schedules() {
+    contract::schedule_store(stores()).await.assert_passed();
+}
+
+#[tokio::test]
+async fn it_is_a_store_of_results() {
+    contract::result_store(stores()).await.assert_passed();
+}

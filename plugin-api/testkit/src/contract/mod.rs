@@ -34,15 +34,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod execution_store;
 mod http_fetcher;
 mod job_store;
 mod output_sink;
+mod result_store;
+mod schedule_store;
+mod task_store;
 mod world;
 
+pub use execution_store::execution_store;
 pub use http_fetcher::http_fetcher;
 pub use job_store::job_store;
 pub use output_sink::{Targets, output_sink};
+pub use result_store::result_store;
+pub use schedule_store::schedule_store;
+pub use task_store::task_store;
 pub use world::{MakeStores, Stores, make_stores};
+pub(crate) use world::{
+    crash, definition, done, failure, host_info, job, retry, settlement, thrown,
+};
 
 use std::fmt;
 use std::future::Future;
@@ -126,7 +137,11 @@ fn through_waist<S: Service + ?Sized>(provider: Arc<S>) -> Arc<S> {
 }
 
 /// Fails unless `found` is what was expected.
-fn expect<T: PartialEq + fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
+pub(crate) fn expect<T: PartialEq + fmt::Debug>(
+    what: &str,
+    found: T,
+    expected: T,
+) -> Result<(), String> {
     if found == expected {
         Ok(())
     } else {

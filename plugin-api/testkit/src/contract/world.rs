@@ -23,11 +23,11 @@ pub(super) const LONG_LEASE_MS: u64 = 604_800_000;
 /// The stores of one database, which must be empty at first.
 #[derive(Clone)]
 pub struct Stores {
-    pub(super) tasks: Arc<dyn TaskStore>,
-    pub(super) jobs: Arc<dyn JobStore>,
-    pub(super) executions: Arc<dyn ExecutionStore>,
-    pub(super) schedules: Arc<dyn ScheduleStore>,
-    pub(super) results: Arc<dyn ResultStore>,
+    pub(crate) tasks: Arc<dyn TaskStore>,
+    pub(crate) jobs: Arc<dyn JobStore>,
+    pub(crate) executions: Arc<dyn ExecutionStore>,
+    pub(crate) schedules: Arc<dyn ScheduleStore>,
+    pub(crate) results: Arc<dyn ResultStore>,
     advance: Arc<dyn Fn(Duration) + Send + Sync>,
 }
 
@@ -49,6 +49,11 @@ impl Stores {
             results: through_waist::<dyn ResultStore>(Arc::<S>::clone(store)),
             advance: Arc::new(advance),
         }
+    }
+
+    /// Sets the store's clock forward.
+    pub(crate) fn advance(&self, by: Duration) {
+        (self.advance)(by);
     }
 }
 
@@ -90,7 +95,7 @@ pub(super) struct World {
 impl World {
     /// Lets so many milliseconds pass on the store's clock.
     pub(super) fn pass_ms(&self, milliseconds: u64) {
-        (self.stores.advance)(Duration::from_millis(milliseconds));
+        self.stores.advance(Duration::from_millis(milliseconds));
     }
 
     /// A new task of this name.
@@ -188,12 +193,12 @@ impl World {
 }
 
 /// What a host says of itself.
-pub(super) fn host_info() -> HostInfo {
+pub(crate) fn host_info() -> HostInfo {
     HostInfo { id: Id::new(), name: "contract".into(), slots: 4, version: "1.0.0".into() }
 }
 
 /// A task of this name that gives back its input.
-pub(super) fn definition(name: &str) -> TaskDefinition {
+pub(crate) fn definition(name: &str) -> TaskDefinition {
     TaskDefinition {
         id: None,
         name: name.to_owned(),
@@ -214,7 +219,7 @@ pub(super) fn definition(name: &str) -> TaskDefinition {
 }
 
 /// A job of normal priority that nothing holds.
-pub(super) fn job(task: &Task) -> NewJob {
+pub(crate) fn job(task: &Task) -> NewJob {
     NewJob {
         id: Id::new(),
         task: task.id,
@@ -242,7 +247,7 @@ pub(super) fn at_most(concurrency: u32) -> Option<Limiter> {
 }
 
 /// A settlement with nothing but a verdict.
-pub(super) fn settlement(host: Id, claimed: &ClaimedJob, verdict: Verdict) -> Settlement {
+pub(crate) fn settlement(host: Id, claimed: &ClaimedJob, verdict: Verdict) -> Settlement {
     Settlement {
         host,
         job: claimed.job,
@@ -259,28 +264,28 @@ pub(super) fn settlement(host: Id, claimed: &ClaimedJob, verdict: Verdict) -> Se
 }
 
 /// Success, with an output.
-pub(super) fn done() -> Verdict {
+pub(crate) fn done() -> Verdict {
     Verdict::Completed(Json::from_trusted(r#"{"sum":15}"#))
 }
 
 /// Failure for good.
-pub(super) fn failure() -> Verdict {
+pub(crate) fn failure() -> Verdict {
     Verdict::Failed(thrown())
 }
 
 /// Failure, to be tried again.
-pub(super) fn retry(delay_ms: u64) -> Verdict {
+pub(crate) fn retry(delay_ms: u64) -> Verdict {
     Verdict::Retry { error: thrown(), delay_ms, crashed: false }
 }
 
 /// An attempt lost with its worker, to be made again at once.
-pub(super) fn crash() -> Verdict {
+pub(crate) fn crash() -> Verdict {
     let error = TaskError { kind: FailureKind::WorkerLost, ..thrown() };
     Verdict::Retry { error, delay_ms: 0, crashed: true }
 }
 
 /// What a task threw.
-pub(super) fn thrown() -> TaskError {
+pub(crate) fn thrown() -> TaskError {
     TaskError {
         kind: FailureKind::Thrown,
         class: "TypeError".into(),

@@ -8,6 +8,7 @@ mod accept;
 mod clock;
 mod edit;
 mod execution_store;
+mod follow;
 mod hosts;
 mod job_store;
 mod listing;
