@@ -383,6 +383,28 @@ mod tests {
     }
 
     #[test]
+    fn the_form_of_archives_for_more_entries_is_refused() {
+        let small = with_file("main.js", b"1");
+        let record = small.len() - 22;
+        for place in [8..12, 12..16, 16..20] {
+            let mut bytes = small.clone();
+            bytes[record..][place].fill(0xFF);
+            let error = open(bytes).unwrap_err();
+            assert!(error.message.contains("has 65535 entries or more"), "{error}");
+        }
+    }
+
+    #[test]
+    fn encrypted_files_are_refused() {
+        let mut bytes = with_file("main.js", b"1");
+        for (signature, flags) in [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)] {
+            let start = bytes.windows(4).position(|window| window == signature).unwrap();
+            bytes[start + flags] |= 1;
+        }
+        assert!(open(bytes).unwrap_err().message.contains("`main.js` in it is encrypted"));
+    }
+
+    #[test]
     fn what_is_no_archive_says_so() {
         let error = open(b"PK is not enough".to_vec()).unwrap_err();
         assert!(error.message.starts_with("is no usable ZIP archive"), "{error}");

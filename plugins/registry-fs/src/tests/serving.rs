@@ -118,6 +118,34 @@ async fn repositories_that_were_added_are_followed_and_let_go() {
     tasks_change(&mut changes).await;
     assert_eq!(world.names().await, ["a"]);
     assert!(world.host.service::<dyn TaskSource>("extra").is_ok());
+
+    // It is seen to be gone when anything else is, and else within half a minute.
+    world.repositories.0.lock().unwrap().clear();
+    let context = world.host.context("test.other");
+    let mut seen = context.changed(0).await.unwrap();
+    let sign = Arc::new(MemoryStore::new()) as Arc<dyn TaskStore>;
+    let _sign = world.host.provide::<dyn TaskStore>("sign", sign).unwrap();
+    while world.host.service::<dyn TaskSource>("extra").is_ok() {
+        seen = tokio::time::timeout(SOON, context.changed(seen)).await.unwrap().unwrap();
+    }
+    world.host.stop();
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_watched_is_looked_at_as_often_as_it_says() {
+    let folder = folder(&[]);
+    add_task(folder.path(), "a", "a", "1");
+    let world = World::new();
+    let mut changes = world.tasks.changes().await.unwrap();
+    let source = json!([{"name": "polled", "uri": folder.path(), "polling_interval": 0.05,
+                         "config": {"filesystem": {"watch_changes": false}}}]);
+    let _plugin = world.serve(source).await;
+    tasks_change(&mut changes).await;
+    add_task(folder.path(), "b", "b", "1");
+    tasks_change(&mut changes).await;
+    assert_eq!(world.names().await, ["a", "b"]);
+    let source = world.host.service::<dyn TaskSource>("polled").unwrap();
+    assert!(!source.status().await.unwrap().watching);
     world.host.stop();
 }
 
