@@ -120,10 +120,10 @@ async fn giving_up_a_call_that_can_be_given_up_keeps_the_worker() {
 async fn a_worker_killed_from_outside_costs_its_call_and_is_replaced() {
     let (running, single) = workers(1).await;
     let pid: i32 = ask(&single, json!("identify")).await.unwrap().parse().unwrap();
-    let running_call = ask(&single, json!({"wait": 60_000}));
+    let running_call = ask(&single, json!({"count": 1_000_000_000}));
     let killing = async {
-        // The call is on its way when the worker is known to be busy.
-        while !is_busy(&running) {
+        // Once it has called the host back, it is known to have begun.
+        while !has_counted(&running) {
             tokio::task::yield_now().await;
         }
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
@@ -144,6 +144,14 @@ fn workers_of(running: &Running) -> Value {
     let single = report.iter().find(|provider| provider.instance == "single").unwrap();
     let described: Value = serde_json::from_str(&single.description).unwrap();
     described["workers"].clone()
+}
+
+/// Whether anybody has asked for numbers.
+fn has_counted(running: &Running) -> bool {
+    let report = running.registry().report();
+    let ticker = report.iter().find(|provider| provider.service.contains("ticker")).unwrap();
+    let described: Value = serde_json::from_str(&ticker.description).unwrap();
+    described["methods"].as_array().unwrap().iter().any(|method| method["calls"] != 0)
 }
 
 fn is_busy(running: &Running) -> bool {
@@ -261,11 +269,11 @@ async fn a_plugin_on_demand_starts_with_its_first_call_and_stops_with_the_host()
     };
     let single = sink(&running, "single").unwrap();
     ask(&single, json!("identify")).await.unwrap();
-    assert_eq!(waiting(), 2, "nobody has called it");
+    assert_eq!(waiting(), 3, "nobody has called it");
     for _ in 0..2 {
         assert_eq!(ask(&single, json!({"count": 100})).await.unwrap(), "99");
     }
-    // Its other service, which was held as well, is its own now.
+    // Its other services, which were held as well, are its own now.
     let hostile = sink(&running, "hostile").unwrap();
     let answer = Call::timeout(PATIENCE, hostile.deliver(delivery(json!({"sin": "none"}))));
     answer.await.unwrap();
@@ -283,5 +291,37 @@ async fn a_plugin_on_demand_that_does_not_start_tells_its_callers_why() {
         let error = hostile.deliver(delivery(json!({"sin": "none"}))).await.unwrap_err();
         assert!(error.to_string().contains("it would rather not"), "{error}");
     }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_keeps_memory_is_replaced_before_the_next_call() {
+    let (running, single) = workers(1).await;
+    let first = ask(&single, json!("identify")).await.unwrap();
+    // Of 256 MiB.
+    assert_eq!(ask(&single, json!({"grow": 16})).await.unwrap(), first);
+    assert_eq!(ask(&single, json!({"grow": 100})).await.unwrap(), first, "it had room");
+    assert_ne!(ask(&single, json!("identify")).await.unwrap(), first, "it has little now");
+    for _ in 0..8 {
+        ask(&single, json!({"grow": 100})).await.expect("nobody misses what others took");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_its_worker_had_not_read_is_given_to_another() {
+    let (running, single) = workers(1).await;
+    let first = ask(&single, json!("identify")).await.unwrap();
+    let pid = rustix::process::Pid::from_raw(first.parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let call = ask(&single, json!("identify"));
+    let killing = async {
+        while !is_busy(&running) {
+            tokio::task::yield_now().await;
+        }
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    };
+    let (second, ()) = tokio::join!(call, killing);
+    assert_ne!(second.expect("another answers"), first);
     running.stop().await;
 }
