@@ -6,7 +6,9 @@ use ratchet_plugin_api::model::{ProgramProblem, ProgramReport};
 use ratchet_plugin_api::services::JsRuntime;
 use ratchet_plugin_api::shell::{Shell, ShellCommand};
 use ratchet_plugin_api::{Result, command};
-use ratchet_taskdir::{self as task, Diagnostic, SchemaDocument, Severity, Side, Task};
+use ratchet_taskdir::{
+    self as task, Diagnostic, SchemaDocument, Severity, Side, TESTS_FOLDER, Task,
+};
 use serde_json::{Value, json};
 
 use super::{FAILED, blocking, templates};
