@@ -28,6 +28,8 @@ mod schema;
 mod shared;
 mod stores;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod waits;
 mod why;
 mod workers;

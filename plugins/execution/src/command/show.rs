@@ -13,7 +13,7 @@ use super::table::{Cell, Facts, Table};
 /// Jobs as a table, with how many there are in all.
 pub(super) fn jobs(listing: &Listing<Job>, view: &View) -> String {
     let mut table = Table::new(&[
-        "JOB", "TASK", "STATUS", "HELD BY", "PRIORITY", "ATTEMPT", "QUEUED", "RUNS", "ERROR",
+        "JOB", "TASK", "STATUS", "HELD BY", "PRIORITY", "ATTEMPT", "QUEUED", "RUN AT", "ERROR",
     ]);
     for job in &listing.items {
         let waits = matches!(job.status, JobStatus::Queued | JobStatus::Retrying);
@@ -29,7 +29,7 @@ pub(super) fn jobs(listing: &Listing<Job>, view: &View) -> String {
             Cell::status(job.status.as_str()),
             held.into(),
             job.priority.as_str().into(),
-            format!("{}/{}", job.attempt, u64::from(job.retry.max_retries) + 1).into(),
+            format!("{}/{}", job.attempt, allowed(job)).into(),
             view.clock.show(job.queued_at).into(),
             runs.into(),
             job.error.as_ref().map(error_line).unwrap_or_default().into(),
@@ -148,8 +148,8 @@ pub(super) fn job(job: &Job, view: &View) -> String {
     facts.add("priority", job.priority.as_str());
     facts.add("attempts", attempts(job));
     facts.add("queued", clock.show(job.queued_at));
-    if job.started_at.is_none() && !job.status.is_final() {
-        facts.add("runs", clock.show(job.run_at));
+    if matches!(job.status, JobStatus::Queued | JobStatus::Retrying) {
+        facts.add("run at", clock.show(job.run_at));
     }
     facts.option("started", job.started_at.map(|time| clock.show(time)));
     facts.option("finished", job.finished_at.map(|time| clock.show(time)));
@@ -174,11 +174,16 @@ pub(super) fn job(job: &Job, view: &View) -> String {
 }
 
 fn attempts(job: &Job) -> String {
-    let all = u64::from(job.retry.max_retries) + 1;
+    let all = allowed(job);
     match job.crashes {
         0 => format!("{} of {all}", job.attempt),
         crashes => format!("{} of {all}, {crashes} of them lost with a worker", job.attempt),
     }
+}
+
+/// Attempts a job may make; those that were lost with a worker do not count.
+fn allowed(job: &Job) -> u64 {
+    u64::from(job.retry.max_retries) + u64::from(job.crashes) + 1
 }
 
 /// All about an execution.
@@ -221,8 +226,13 @@ pub(super) fn execution(execution: &Execution, view: &View) -> String {
 
 /// A task's error with its stack.
 pub(super) fn error(error: &TaskError, view: &View) -> String {
-    let headline = format!("{}: {}", error.class, printable(&error.message));
+    let mut lines = error.message.lines();
+    let headline = printable(lines.next().unwrap_or_default());
+    let headline = format!("{}: {headline}", printable(&error.class));
     let mut text = format!("{}\n", view.style.status("failed", &headline));
+    for further in lines {
+        text.push_str(&format!("  {}\n", printable(further)));
+    }
     for violation in &error.violations {
         let path = if violation.path.is_empty() { "/" } else { &violation.path };
         text.push_str(&format!("  {}: {}\n", printable(path), printable(&violation.message)));

@@ -25,10 +25,6 @@ impl Style {
         Self { colour }
     }
 
-    pub(super) fn strong(self, text: &str) -> String {
-        self.paint("1", text)
-    }
-
     pub(super) fn faint(self, text: &str) -> String {
         self.paint("2", text)
     }

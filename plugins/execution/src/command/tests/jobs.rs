@@ -48,7 +48,9 @@ async fn mistakes_are_named_with_what_would_be_right() {
             "--input-json is not valid JSON",
         ),
         (
-            world.wrong::<JobAdd>(json!({"task": "addition", "input-json": "{\"num1\": \"x\"}"})).await,
+            world
+                .wrong::<JobAdd>(json!({"task": "addition", "input-json": "{\"num1\": \"x\"}"}))
+                .await,
             "num1",
         ),
         (world.wrong::<JobList>(json!({"status": ["faild"]})).await, "did you mean `failed`?"),
@@ -127,9 +129,7 @@ async fn a_batch_is_taken_as_a_whole_or_in_part() {
                  {\"task\": \"addition\", \"depends_on\": [\"a\"]}\n\
                  {\"task\": \"adition\"}\n";
     std::fs::write(&file, lines).unwrap();
-    let arguments = |partial: bool| {
-        json!({"batch-file": file.display().to_string(), "partial": partial, "json": true})
-    };
+    let arguments = |partial: bool| json!({"batch-file": file.display().to_string(), "partial": partial, "json": true});
     let error = world.wrong::<JobAdd>(arguments(false)).await;
     assert!(error.contains("3 of 3") && error.contains("did you mean `addition`?"), "{error}");
     assert_eq!(world.text::<JobList>(json!({})).await, "no jobs\n");
@@ -153,7 +153,10 @@ async fn a_job_is_waited_for() {
     let (added, ()) = tokio::join!(adding, running);
     assert_eq!(added.unwrap(), (0, "{\"sum\":15}\n".to_owned()));
     let executions = world.json::<ExecutionList>(json!({"job": "1"})).await;
-    assert_eq!((&executions["total"], &executions["items"][0]["status"]), (&json!(1), &json!("completed")));
+    assert_eq!(
+        (&executions["total"], &executions["items"][0]["status"]),
+        (&json!(1), &json!("completed"))
+    );
 }
 
 impl World {
@@ -174,14 +177,19 @@ async fn executions_are_listed_shown_and_their_logs_printed() {
     let text = world.text::<ExecutionShow>(json!({"execution": id})).await;
     assert!(text.contains("\ntook       12.3 ms\n"), "{text}");
     let text = world.text::<ExecutionLogs>(json!({"execution": id, "follow": true})).await;
-    let lines: Vec<&str> = text.lines().map(|line| line.trim_start_matches(|c: char| !c.is_alphabetic())).collect();
+    let lines: Vec<&str> =
+        text.lines().map(|line| line.trim_start_matches(|c: char| !c.is_alphabetic())).collect();
     assert_eq!(lines, ["INFO  one", "two", "WARN  three"]);
-    let text = world.text::<ExecutionLogs>(json!({"execution": id, "level": "warn", "json": true})).await;
+    let text =
+        world.text::<ExecutionLogs>(json!({"execution": id, "level": "warn", "json": true})).await;
     let line: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((&line["position"], &line["level"], &line["message"]), (&json!(1), &json!("warn"), &json!("three")));
+    assert_eq!(
+        (&line["position"], &line["level"], &line["message"]),
+        (&json!(1), &json!("warn"), &json!("three"))
+    );
     let text = world.text::<ExecutionLogs>(json!({"execution": id, "from": 1})).await;
     assert_eq!(text.lines().count(), 1);
-    let error = world.wrong::<ExecutionLogs>(json!({"execution": id, "level": "warning"})).await;
+    let error = world.wrong::<ExecutionLogs>(json!({"execution": id, "level": "warm"})).await;
     assert!(error.ends_with("did you mean `warn`?"), "{error}");
 }
 
@@ -201,10 +209,8 @@ async fn documents_keep_their_names() {
         ("task versions", world.json::<TaskVersions>(json!({"task": "addition"})).await),
         ("execution list", world.json::<ExecutionList>(json!({})).await),
     ];
-    let text: Vec<String> = documents
-        .iter()
-        .map(|(name, document)| format!("{name}\n{:#}", shape(document)))
-        .collect();
+    let text: Vec<String> =
+        documents.iter().map(|(name, document)| format!("{name}\n{:#}", shape(document))).collect();
     insta::assert_snapshot!(text.join("\n"));
 }
 
@@ -269,11 +275,8 @@ async fn a_database_in_memory_is_no_place_to_leave_things() {
 
 impl World {
     async fn job_count(&self, status: JobStatus) -> usize {
-        let query = ListQuery::default().filter(
-            "status",
-            ratchet_plugin_api::model::FilterOp::Eq,
-            status,
-        );
+        let query =
+            ListQuery::default().filter("status", ratchet_plugin_api::model::FilterOp::Eq, status);
         JobStore::list(&self.store, query).await.unwrap().items.len()
     }
 }

@@ -11,8 +11,8 @@ use ratchet_plugin_api::model::{
     Id, Job, Json, Key, ListQuery, LogLevel, LogLine, Program, TaskDefinition, TaskError, Timestamp,
 };
 use ratchet_plugin_api::services::{
-    AcceptJobs, ClaimJobs, ClaimedJob, HostInfo, Invocation, JobQueue, JobStore, PutTask,
-    ResultStore, ScheduleStore, Settlement, TaskStore, Verdict,
+    ClaimJobs, ClaimedJob, HostInfo, Invocation, JobQueue, JobStore, PutTask, ResultStore,
+    ScheduleStore, Settlement, TaskStore, Verdict,
 };
 use ratchet_plugin_api::services::{ExecutionStore, Executor, Scheduler};
 use ratchet_plugin_api::shell::{ShellCommand, run_command};
@@ -173,7 +173,9 @@ fn shape(document: &Value) -> Value {
         Value::Object(object) => {
             object.iter().map(|(name, value)| (name.clone(), shape(value))).collect()
         }
-        Value::Array(items) => items.first().map(|first| json!([shape(first)])).unwrap_or(json!([])),
+        Value::Array(items) => {
+            items.first().map(|first| json!([shape(first)])).unwrap_or(json!([]))
+        }
         Value::String(_) => "text".into(),
         Value::Number(_) => "number".into(),
         Value::Bool(_) => "truth".into(),
