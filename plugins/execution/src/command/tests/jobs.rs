@@ -129,7 +129,8 @@ async fn a_batch_is_taken_as_a_whole_or_in_part() {
                  {\"task\": \"addition\", \"depends_on\": [\"a\"]}\n\
                  {\"task\": \"adition\"}\n";
     std::fs::write(&file, lines).unwrap();
-    let arguments = |partial: bool| json!({"batch-file": file.display().to_string(), "partial": partial, "json": true});
+    let path = file.display().to_string();
+    let arguments = |partial: bool| json!({"batch-file": path, "partial": partial, "json": true});
     let error = world.wrong::<JobAdd>(arguments(false)).await;
     assert!(error.contains("3 of 3") && error.contains("did you mean `addition`?"), "{error}");
     assert_eq!(world.text::<JobList>(json!({})).await, "no jobs\n");
