@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ratchet_plugin_api::manifest::Manifest;
+use ratchet_plugin_api::nearest;
 use serde_json::{Map, Value};
 
 use crate::cli::Globals;
@@ -223,7 +224,7 @@ fn diagnostic(
         FaultKind::Unknown { key, known } => {
             let found = Diagnostic::error(format!("there is no key `{whole}`")).at(&origin, "");
             let names = || known.iter().map(String::as_str);
-            match schema::nearest(&key, names()) {
+            match nearest(&key, names()) {
                 Some(nearest) => found.help(format!("did you mean `{nearest}`?")),
                 None if known.is_empty() => found.help("there are no keys at this place"),
                 None => found.help(format!("known here: {}", known.join(", "))),

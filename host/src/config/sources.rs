@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ratchet_plugin_api::nearest;
 use serde_json::Value;
 
 use super::layer::Layer;
@@ -76,7 +77,7 @@ fn profile(name: &str, origin: &Origin) -> Result<Layer, Diagnostic> {
         }
         None => {
             let headline = format!("there is no profile `{name}`");
-            let help = match schema::nearest(name, known()) {
+            let help = match nearest(name, known()) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("the profiles are {}", schema::quoted(known())),
             };

@@ -3,10 +3,11 @@
 //! So a key that means something to the users of one plugin, such as how many workers there are,
 //! decides how another is placed, and the host need not know what it means.
 
+use ratchet_plugin_api::nearest;
 use serde_json::Value;
 
 use super::origin::Origin;
-use super::{PluginEntry, PluginSettings, REPLICAS_MAX, Resolved, schema};
+use super::{PluginEntry, PluginSettings, REPLICAS_MAX, Resolved};
 use crate::diagnostic::Diagnostic;
 
 /// The keys that can be taken from elsewhere.
@@ -27,7 +28,7 @@ impl Resolved {
             if !TAKEABLE.contains(&key.as_str()) {
                 let headline = format!("`{key}` cannot be taken from elsewhere");
                 let known = TAKEABLE.join(", ");
-                let help = match schema::nearest(key, TAKEABLE.into_iter()) {
+                let help = match nearest(key, TAKEABLE) {
                     Some(nearest) => format!("did you mean `{nearest}`?"),
                     None => format!("what can be: {known}"),
                 };

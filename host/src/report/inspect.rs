@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ratchet_plugin_api::manifest::Manifest;
 use ratchet_plugin_api::manifest::Requirement;
+use ratchet_plugin_api::nearest;
 use serde_json::Value;
 
 use crate::config::{Configuration, schema};
@@ -49,7 +50,7 @@ fn find(
     let known = catalogue.plugins.iter().map(|plugin| plugin.manifest.id.as_str());
     let names = known.chain(others.iter().map(|(_, manifest)| manifest.id.as_str()));
     let missing = Diagnostic::usage(format!("there is no plugin `{name}`"));
-    Err(match schema::nearest(name, names) {
+    Err(match nearest(name, names) {
         Some(nearest) => missing.help(format!("did you mean `{nearest}`?")),
         None => missing.help("`ratchet plugins list` shows those there are"),
     })
