@@ -135,7 +135,7 @@ fn run_plugin(
 /// Runs the command until it ends or a signal ends it. The first signal asks everything to stop;
 /// a second one does not wait for that.
 async fn invoke(running: &Running, command: PluginCommand) -> u8 {
-    let name = command.command.clone();
+    let (name, serves) = (command.command.clone(), command.serves);
     let work = async {
         if command.serves {
             running.settled().await?;
@@ -161,7 +161,8 @@ async fn invoke(running: &Running, command: PluginCommand) -> u8 {
             tokio::spawn(async {
                 leave_at_once(signalled().await);
             });
-            SIGNAL_EXIT + number
+            // To be told to stop is how what serves comes to its end.
+            if serves { 0 } else { SIGNAL_EXIT + number }
         }
     }
 }
