@@ -4,7 +4,9 @@
 pub(crate) mod support;
 
 mod connecting;
+mod lists;
 mod stores;
+mod upkeep;
 mod users;
 
 use ratchet_plugin_api::model::{Json, Program, Schemas, TaskDefinition, TaskPolicy};

@@ -10,4 +10,4 @@ mod tables;
 pub(crate) use dump::backup;
 pub(crate) use facts::{look, stats, vacuum};
 pub(crate) use restore::restore;
-pub(crate) use retention::{keep_tidy, limits};
+pub(crate) use retention::keep_tidy;

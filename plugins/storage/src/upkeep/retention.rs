@@ -25,7 +25,7 @@ const EXECUTIONS: &str = "SELECT number FROM executions WHERE finished_at < $1 A
     ORDER BY finished_at, number LIMIT $2";
 
 /// What the configuration says of what is kept.
-pub(crate) fn limits(config: &config::Retention) -> Retention {
+fn limits(config: &config::Retention) -> Retention {
     Retention {
         max_age_ms: config.max_age_days.map(|days| u64::from(days) * DAY_MS),
         max_count: config.max_count,
