@@ -147,6 +147,7 @@ async fn follow(
                     let failed = job?.status != JobStatus::Completed;
                     if failed && stop_on_error && !stopped {
                         stopped = true;
+                        let unbegun = |job: &Job| unbegun(&shared, job);
                         give_up(&shared, &jobs, "another job of its batch failed", unbegun).await?;
                     }
                 }
@@ -159,8 +160,10 @@ async fn follow(
     }
 }
 
-fn unbegun(job: &Job) -> bool {
-    job.status == JobStatus::Queued
+/// Whether a job waits, or has been taken but not begun by this host.
+fn unbegun(shared: &Shared, job: &Job) -> bool {
+    let held = || shared.dispatch().is_some_and(|dispatch| dispatch.holds(job.execution));
+    job.status == JobStatus::Queued || held()
 }
 
 async fn give_up(

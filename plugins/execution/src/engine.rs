@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ratchet_plugin_api::model::{Id, Job, Key};
-use ratchet_plugin_api::{Call, Result};
+use ratchet_plugin_api::{Call, Error, Result};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,6 +23,9 @@ use crate::workers;
 
 /// How long stopping may take where nobody says.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long an executed task waits for this process to be let in as a host.
+const ENTER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long an executed job is waited for before it is looked at what keeps it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -76,18 +79,16 @@ impl Engine {
         std::mem::take(&mut *lock(&self.background)).iter().for_each(JoinHandle::abort);
         let delivering = lock(&self.delivering).take();
         if let Some(dispatch) = shared.dispatch() {
-            // Deliveries end with the runs: leaving gives back what was not made.
-            let deliver = async {
-                if let Some(delivering) = delivering {
-                    let abort = delivering.abort_handle();
-                    if tokio::time::timeout(within / 2, delivering).await.is_err() {
-                        abort.abort();
-                    }
+            // What is not delivered by then goes back with leaving.
+            let left = || end.saturating_duration_since(Instant::now());
+            dispatch.stop_running(left()).await;
+            if let Some(delivering) = delivering {
+                let abort = delivering.abort_handle();
+                if tokio::time::timeout(left() / 2, delivering).await.is_err() {
+                    abort.abort();
                 }
-            };
-            deliver.await;
-            let left = end.saturating_duration_since(Instant::now());
-            dispatch.stop(shared, left).await;
+            }
+            dispatch.leave(shared, left()).await;
         }
     }
 }
@@ -99,8 +100,15 @@ fn running(shared: &Arc<Shared>) -> Arc<Dispatch> {
 }
 
 /// Makes sure that what is executed here runs here, also where this process does not serve.
-pub(crate) fn ensure_running(shared: &Arc<Shared>) {
-    running(shared);
+///
+/// # Errors
+/// `Unavailable` when the store does not let this process in.
+pub(crate) async fn ensure_running(shared: &Arc<Shared>) -> Result<()> {
+    let dispatch = running(shared);
+    tokio::time::timeout(ENTER_WITHIN, dispatch.entered()).await.map_err(|_| {
+        let message = format!("the job store did not let this process in within {ENTER_WITHIN:?}");
+        Error::unavailable(message).with_reason("host.not_entered")
+    })
 }
 
 /// Waits until an executed job has ended. Where this process does not serve and no other host is

@@ -11,14 +11,14 @@ use crate::{Execution, accept, batch, engine, queue, workers};
 #[service]
 impl Executor for Execution {
     async fn execute(&self, request: JobRequest) -> Result<Attempt> {
-        engine::ensure_running(&self.shared);
+        engine::ensure_running(&self.shared).await?;
         let job = accept::submit(&self.shared, request).await?.job;
         let job = engine::wait_for(&self.shared, job.id).await?;
         self.shared.stores.executions()?.get(Key::Id(job.execution)).await
     }
 
     async fn execute_batch(&self, batch: BatchRequest) -> Result<BatchReport> {
-        engine::ensure_running(&self.shared);
+        engine::ensure_running(&self.shared).await?;
         batch::execute(&self.shared, batch).await
     }
 

@@ -81,14 +81,23 @@ impl JobQueue for Execution {
 
 /// Gives a job up and stops it where it runs.
 pub(crate) async fn cancel(shared: &Arc<Shared>, key: Key, reason: Option<String>) -> Result<Job> {
-    let job = shared.stores.jobs()?.cancel(key, reason.clone()).await?;
+    let store = shared.stores.jobs()?;
+    let dispatch = shared.dispatch();
+    let _remembered = match (dispatch, &reason) {
+        (Some(dispatch), Some(reason)) => {
+            let execution = store.get(key.clone()).await?.execution;
+            Some(dispatch.remember(execution, reason.clone()))
+        }
+        _ => None,
+    };
+    let job = store.cancel(key, reason).await?;
     shared.waits.tell(job.id);
     if job.status.is_final() {
         shared.bus.tell_once((&job).into(), job.status);
         return Ok(job);
     }
-    if let Some(dispatch) = shared.dispatch() {
-        dispatch.cancel(job.execution, reason).await;
+    if let Some(dispatch) = dispatch {
+        dispatch.cancel(job.execution).await;
     }
     wait(shared, Key::Id(job.id), Instant::now().checked_add(CANCELLED_WITHIN)).await
 }

@@ -97,8 +97,9 @@ fn hint_ms(error: &TaskError) -> Option<u64> {
 
 /// A number from 0 to 1 that nobody can foresee.
 pub(crate) fn random() -> f64 {
-    // The lower half of an id is random but for two bits at its top.
-    let bits = ratchet_plugin_api::model::Id::new().as_u128() as u64 & ((1 << 53) - 1);
+    use std::hash::{BuildHasher as _, RandomState};
+    // Every state has keys of its own.
+    let bits = RandomState::new().hash_one(0) >> 11;
     bits as f64 / (1_u64 << 53) as f64
 }
 

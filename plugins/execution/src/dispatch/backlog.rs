@@ -12,6 +12,9 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 /// claim, short enough that a job held here would hardly have run earlier elsewhere.
 const AHEAD_US: f64 = 25_000.0;
 
+/// How long a job is held before it goes back, since others may run it sooner.
+pub(super) const HELD_TOO_LONG: Duration = Duration::from_millis(100);
+
 /// Jobs held ahead at most.
 const MOST_AHEAD: usize = 1_000;
 
@@ -84,11 +87,27 @@ struct State {
     idle: bool,
     closed: bool,
     average_us: f64,
+    /// How many jobs may be held ahead, as far as experience goes: more each time there were none
+    /// left, fewer each time one had to wait.
+    window: usize,
 }
 
 impl State {
     fn free(&self) -> usize {
         self.places.saturating_sub(self.running.len() + self.held.len() + self.reserved)
+    }
+
+    fn ahead(&self) -> usize {
+        ahead(self.places, self.average_us).min(self.window)
+    }
+
+    /// Learns from how long a job was held before it began.
+    fn learn(&mut self, waited: Duration) {
+        if waited.as_secs_f64() * 1e6 > AHEAD_US {
+            self.window /= 2;
+        } else if self.held.is_empty() {
+            self.window = (self.window * 2 + 1).min(MOST_AHEAD);
+        }
     }
 }
 
@@ -109,6 +128,7 @@ impl Backlog {
                 idle: false,
                 closed: false,
                 average_us: FIRST_GUESS_US,
+                window: 0,
             }),
             held: Semaphore::new(0),
             room: Notify::new(),
@@ -122,7 +142,7 @@ impl Backlog {
         if state.closed {
             return 0;
         }
-        let ahead = ahead(state.places, state.average_us);
+        let ahead = state.ahead();
         let had = state.running.len() + state.held.len() + state.reserved;
         if state.free() == 0 && state.held.len() * 2 > ahead {
             return 0;
@@ -142,6 +162,27 @@ impl Backlog {
         drop(state);
         self.held.add_permits(count);
         Vec::new()
+    }
+
+    /// Whether an execution is here and has not begun.
+    pub(crate) fn holds(&self, execution: Id) -> bool {
+        self.lock().held.iter().any(|held| held.claim.execution == execution)
+    }
+
+    /// Whether any job is held that has not begun.
+    pub(crate) fn holds_any(&self) -> bool {
+        !self.lock().held.is_empty()
+    }
+
+    /// Gives back what is held, if it has been for too long; no more is held ahead for a while.
+    pub(crate) fn take_overdue(&self, now: Instant) -> Vec<Held> {
+        let mut state = self.lock();
+        let overdue = |held: &Held| now.saturating_duration_since(held.since) >= HELD_TOO_LONG;
+        if !state.held.front().is_some_and(overdue) {
+            return Vec::new();
+        }
+        state.window = 0;
+        std::mem::take(&mut state.held).into()
     }
 
     /// Whether an execution is here.
@@ -185,6 +226,7 @@ impl Backlog {
             }
             // What was held may have been cancelled meanwhile.
             let Some(held) = state.held.pop_front() else { continue };
+            state.learn(held.since.elapsed());
             let (sender, stop) = oneshot::channel();
             state.running.insert(held.claim.execution, Some(sender));
             return Some(Begun { held, stop });
@@ -319,10 +361,12 @@ mod tests {
     async fn more_is_wanted_when_half_of_what_is_ahead_has_gone() {
         let backlog = Backlog::new(2);
         assert_eq!(backlog.wanted(), 2);
-        admit(&backlog, 1);
-        let first = backlog.next().await.unwrap();
-        backlog.finish(first.held.claim.execution, Some(Duration::from_millis(5)));
-        assert_eq!(backlog.wanted(), 2 + 10);
+        for window in [1, 3, 7, 10] {
+            admit(&backlog, 1);
+            let begun = backlog.next().await.unwrap();
+            backlog.finish(begun.held.claim.execution, Some(Duration::from_millis(5)));
+            assert_eq!(backlog.wanted(), 2 + window);
+        }
         admit(&backlog, 12);
         assert_eq!(backlog.wanted(), 0);
         for _ in 0..6 {
@@ -332,6 +376,16 @@ mod tests {
         assert_eq!(backlog.wanted(), 0, "six of ten are ahead");
         let _running = (backlog.next().await.unwrap(), backlog.next().await.unwrap());
         assert_eq!(backlog.wanted(), 6);
+    }
+
+    #[tokio::test]
+    async fn what_was_held_too_long_goes_back() {
+        let backlog = Backlog::new(1);
+        admit(&backlog, 3);
+        let now = Instant::now();
+        assert!(backlog.take_overdue(now).is_empty());
+        assert_eq!(backlog.take_overdue(now + 2 * HELD_TOO_LONG).len(), 3);
+        assert!(!backlog.holds_any());
     }
 
     #[tokio::test]

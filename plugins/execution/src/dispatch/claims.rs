@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use ratchet_plugin_api::services::{ClaimJobs, Claims};
 use ratchet_plugin_api::{Code, Result};
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use super::Dispatch;
+use super::backlog::HELD_TOO_LONG;
 use crate::backoff::Backoff;
 use crate::shared::Shared;
 
@@ -23,7 +25,7 @@ pub(super) async fn keep_filled(shared: Arc<Shared>, dispatch: Arc<Dispatch>) {
         }
         let max = dispatch.backlog.wanted().min(batch);
         if max == 0 {
-            room.await;
+            wait_for_room(&dispatch, room).await;
             continue;
         }
         match claim(&shared, &dispatch, max).await {
@@ -53,6 +55,17 @@ pub(super) async fn keep_filled(shared: Arc<Shared>, dispatch: Arc<Dispatch>) {
                 }
             }
         }
+    }
+}
+
+/// Waits until there is room. What is held meanwhile for too long goes back.
+async fn wait_for_room(dispatch: &Dispatch, room: Notified<'_>) {
+    if !dispatch.backlog.holds_any() {
+        return room.await;
+    }
+    if tokio::time::timeout(HELD_TOO_LONG, room).await.is_err() {
+        let overdue = dispatch.backlog.take_overdue(std::time::Instant::now());
+        dispatch.release(overdue).await;
     }
 }
 

@@ -59,6 +59,7 @@ async fn enter(shared: &Shared, dispatch: &Dispatch, lease: Duration) {
         };
         match entered.await {
             Ok(()) => {
+                dispatch.entered.send_replace(true);
                 dispatch.wake();
                 return;
             }
@@ -74,7 +75,7 @@ async fn enter(shared: &Shared, dispatch: &Dispatch, lease: Duration) {
 
 async fn follow(shared: &Shared, dispatch: &Dispatch, renewal: Renewal, lease: Duration) {
     for execution in renewal.cancel {
-        dispatch.cancel(execution, None).await;
+        dispatch.cancel(execution).await;
     }
     if renewal.rescued > 0 {
         tracing::info!(jobs = renewal.rescued, "jobs of a host that was lost wait again");

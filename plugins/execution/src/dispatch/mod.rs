@@ -15,13 +15,14 @@ mod run;
 mod settle;
 mod watch;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ratchet_plugin_api::model::Id;
 use ratchet_plugin_api::services::{ClaimedJob, HostInfo, Verdict};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch as watched};
 use tokio::task::JoinHandle;
 
 use crate::backoff::Backoff;
@@ -43,6 +44,10 @@ pub(crate) struct Dispatch {
     /// Told when the host shall say at once that it lives.
     beat: Notify,
     claiming: AtomicBool,
+    /// Whether this host has ever entered.
+    entered: watched::Sender<bool>,
+    /// Why executions are being cancelled, where that was said in this process.
+    reasons: Mutex<HashMap<Id, String>>,
     tasks: Mutex<Tasks>,
 }
 
@@ -70,6 +75,8 @@ impl Dispatch {
             woken: Notify::new(),
             beat: Notify::new(),
             claiming: AtomicBool::new(false),
+            entered: watched::Sender::new(false),
+            reasons: Mutex::default(),
             tasks: Mutex::default(),
         });
         let mut tasks = dispatch.tasks();
@@ -87,8 +94,19 @@ impl Dispatch {
     /// Claims whatever waits, from now on.
     pub(crate) fn claim(self: &Arc<Self>, shared: &Arc<Shared>) {
         if !self.claiming.swap(true, Ordering::Relaxed) {
+            self.backlog.set_idle(false);
             let claiming = claims::keep_filled(Arc::clone(shared), Arc::clone(self));
             self.tasks().others.push(tokio::spawn(claiming));
+        }
+    }
+
+    /// Waits until this host has entered, so that jobs can be accepted for it. Where it does not
+    /// claim, all its places are for those.
+    pub(crate) async fn entered(&self) {
+        // An error means that this is being taken down.
+        let _ = self.entered.subscribe().wait_for(|entered| *entered).await;
+        if !self.claims() {
+            self.backlog.set_idle(true);
         }
     }
 
@@ -114,17 +132,30 @@ impl Dispatch {
         self.backlog.unreserve(promised);
     }
 
+    /// Whether an execution is here and has not begun.
+    pub(crate) fn holds(&self, execution: Id) -> bool {
+        self.backlog.holds(execution)
+    }
+
+    /// Remembers why an execution is about to be cancelled, until the result is dropped: the
+    /// store's word of it, which does not say why, may be here first.
+    pub(crate) fn remember(&self, execution: Id, reason: String) -> Remembered<'_> {
+        lock(&self.reasons).insert(execution, reason);
+        Remembered { reasons: &self.reasons, execution }
+    }
+
     /// Stops an execution if it is here.
-    pub(crate) async fn cancel(&self, execution: Id, reason: Option<String>) {
+    pub(crate) async fn cancel(&self, execution: Id) {
+        let reason = lock(&self.reasons).get(&execution).cloned();
         if let Cancelled::Unbegun(held) = self.backlog.cancel(execution, reason.clone()) {
             let verdict = Verdict::Cancelled(failure::cancelled(reason));
             self.settler.send(Unsettled::without_run(self.host.id, &held, verdict)).await;
         }
     }
 
-    /// Stops within `within`: begins nothing more, lets run what runs, and in the end cuts it
-    /// short. What has not ended goes back to the queue.
-    pub(crate) async fn stop(&self, shared: &Shared, within: Duration) {
+    /// Begins nothing more, lets run what runs, and cuts it short in time to have everything
+    /// settled `within`. What has not ended goes back to the queue.
+    pub(crate) async fn stop_running(&self, within: Duration) {
         let end = Instant::now() + within;
         let left = |spare: Duration| {
             end.saturating_duration_since(Instant::now()).saturating_sub(spare.min(within / 4))
@@ -140,9 +171,13 @@ impl Dispatch {
         if let Some(settling) = settling {
             let _ = tokio::time::timeout(left(TIDYING / 4), settling).await;
         }
+    }
+
+    /// Ends everything and says so, `within` that time.
+    pub(crate) async fn leave(&self, shared: &Shared, within: Duration) {
         std::mem::take(&mut self.tasks().others).iter().for_each(JoinHandle::abort);
         let leaving = async { shared.stores.jobs()?.leave(self.host.id).await };
-        match tokio::time::timeout(left(Duration::ZERO), leaving).await {
+        match tokio::time::timeout(within, leaving).await {
             Ok(Ok(())) => tracing::debug!("left the queue"),
             // Others find out when the lease ends.
             Ok(Err(error)) => tracing::warn!(%error, "this host could not say that it leaves"),
@@ -171,13 +206,31 @@ impl Dispatch {
 
     /// There may be something to claim.
     fn wake(&self) {
-        self.backlog.set_idle(false);
+        if self.claims() {
+            self.backlog.set_idle(false);
+        }
         self.woken.notify_one();
     }
 
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tasks)
     }
+}
+
+/// A reason that is remembered until this is dropped.
+pub(crate) struct Remembered<'a> {
+    reasons: &'a Mutex<HashMap<Id, String>>,
+    execution: Id,
+}
+
+impl Drop for Remembered<'_> {
+    fn drop(&mut self) {
+        lock(self.reasons).remove(&self.execution);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A name for people: the machine and the process.

@@ -41,10 +41,10 @@ impl Settler {
         let run = async move {
             let mut batch = Vec::new();
             while incoming.recv_many(&mut batch, MOST).await > 0 {
-                let ids: Vec<Id> = batch.iter().map(|one| one.subject.execution).collect();
+                let ids: HashSet<Id> = batch.iter().map(|one| one.subject.execution).collect();
                 settle(&shared, std::mem::take(&mut batch)).await;
                 let mut pending = lock(&pending);
-                ids.iter().for_each(|id| drop(pending.remove(id)));
+                pending.retain(|id| !ids.contains(id));
             }
         };
         (settler, run)

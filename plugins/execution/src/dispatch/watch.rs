@@ -35,7 +35,7 @@ async fn listen(shared: &Shared, dispatch: &Dispatch) -> Result<()> {
     while let Some(change) = changes.next().await {
         match change? {
             Change::Ready => dispatch.wake(),
-            Change::Cancel(execution) => dispatch.cancel(execution, None).await,
+            Change::Cancel(execution) => dispatch.cancel(execution).await,
             Change::Job(job) => {
                 shared.waits.tell(job);
                 tell(shared, job).await;
