@@ -23,3 +23,5 @@ pub(crate) mod settle;
 mod store;
 
 pub(crate) use host::Sightings;
+#[cfg(test)]
+pub(crate) use record::JOBS;

@@ -15,7 +15,7 @@ use crate::list::{Arm, Source};
 use crate::row::{column, document_option, id_option, json_option, time, time_option};
 
 /// Jobs: those that have not ended, and those that have.
-pub(super) const JOBS: Source = Source {
+pub(crate) const JOBS: Source = Source {
     fields: JOB_FIELDS,
     arms: &[
         Arm {
@@ -28,7 +28,7 @@ pub(super) const JOBS: Source = Source {
                 x.spec AS spec, x.metadata AS metadata, x.input AS input, \
                 x.queued_at AS queued_at, x.run_at AS run_at, x.expires_at AS expires_at, \
                 x.started_at AS started_at, CAST(NULL AS BIGINT) AS finished_at",
-            from: "jobs x JOIN tasks t ON t.number = x.task",
+            from: "jobs x LEFT JOIN tasks t ON t.number = x.task",
             filter: "",
             number: "x.number",
         },
@@ -37,13 +37,13 @@ pub(super) const JOBS: Source = Source {
                 x.status AS status, CAST(0 AS BIGINT) AS hold, x.priority AS priority, \
                 x.execution AS execution, x.attempt AS attempt, x.crashes AS crashes, \
                 x.max_retries AS max_retries, x.unique_key AS unique_key, x.batch AS batch, \
-                x.schedule AS schedule, NULL AS host, FALSE AS cancelling, \
+                x.schedule AS schedule, CAST(NULL AS UUID) AS host, FALSE AS cancelling, \
                 CAST(0 AS BIGINT) AS waiting_for, x.error AS error, \
                 (SELECT e.output FROM executions e WHERE e.id = x.execution) AS output, \
                 x.spec AS spec, x.metadata AS metadata, x.input AS input, \
                 x.queued_at AS queued_at, x.run_at AS run_at, x.expires_at AS expires_at, \
                 x.started_at AS started_at, x.finished_at AS finished_at",
-            from: "job_history x JOIN tasks t ON t.number = x.task",
+            from: "job_history x LEFT JOIN tasks t ON t.number = x.task",
             filter: "",
             number: "x.number",
         },

@@ -90,7 +90,8 @@ impl Bound {
             }
             Kind::Text | Kind::Number | Kind::Millis | Kind::Time => {
                 let text = matches!(field.kind, Kind::Text);
-                Ok(self.of_values(filter.op, &expression, field.nullable, text, operands))
+                let nullable = field.nullable_in(arm);
+                Ok(self.of_values(filter.op, &expression, nullable, text, operands))
             }
         }
     }
@@ -155,12 +156,13 @@ impl Bound {
         operands: Vec<Operand>,
     ) -> Result<Condition> {
         let (op, expression) = (filter.op, self.expression(field, arm));
+        let nullable = field.nullable_in(arm);
         if !matches!(op, FilterOp::Eq | FilterOp::Ne | FilterOp::In | FilterOp::NotIn) {
             if operands.iter().any(|operand| matches!(operand, Operand::Number(_))) {
                 let message = format!("`{}` with `{op}` takes an id, not a number", filter.field);
                 return Err(Error::invalid(message).with_reason("list.bad_value"));
             }
-            return Ok(self.of_values(op, &expression, field.nullable, false, operands));
+            return Ok(self.of_values(op, &expression, nullable, false, operands));
         }
         let (mut ids, mut numbers) = (Vec::new(), Vec::new());
         for operand in operands {
@@ -189,10 +191,10 @@ impl Bound {
         let linked = matches!(field.kind, Kind::Link { .. });
         Ok(match (ids.is_empty(), numbers.is_empty()) {
             (_, true) => one_of(&expression, &ids, op, field.nullable),
-            (true, false) => one_of(column, &numbers, op, field.nullable && linked),
+            (true, false) => one_of(column, &numbers, op, nullable && linked),
             (false, false) => {
                 let by_id = one_of(&expression, &ids, op, field.nullable);
-                let by_number = one_of(column, &numbers, op, field.nullable && linked);
+                let by_number = one_of(column, &numbers, op, nullable && linked);
                 let (Condition::Sql(by_id), Condition::Sql(by_number)) = (by_id, by_number) else {
                     return Ok(Condition::Never);
                 };

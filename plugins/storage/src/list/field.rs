@@ -39,6 +39,8 @@ pub(crate) struct Field {
     pub(crate) sql: &'static [&'static str],
     /// Whether there may be no value.
     pub(crate) nullable: bool,
+    /// The arm in which there always is one all the same.
+    pub(crate) certain_in: Option<usize>,
 }
 
 /// How values of a field are read and compared.
@@ -99,7 +101,7 @@ pub(super) use words;
 impl Field {
     /// A field that always has a value.
     pub(super) const fn new(name: &'static str, kind: Kind, sql: &'static [&'static str]) -> Self {
-        Self { name, kind, sql, nullable: false }
+        Self { name, kind, sql, nullable: false, certain_in: None }
     }
 
     /// A field that may have none.
@@ -108,7 +110,24 @@ impl Field {
         kind: Kind,
         sql: &'static [&'static str],
     ) -> Self {
-        Self { name, kind, sql, nullable: true }
+        Self { name, kind, sql, nullable: true, certain_in: None }
+    }
+
+    /// The same field, which always has a value in this arm.
+    pub(super) const fn certain_in(mut self, arm: usize) -> Self {
+        self.certain_in = Some(arm);
+        self
+    }
+
+    /// Whether there may be no value in this arm.
+    pub(super) fn nullable_in(&self, arm: usize) -> bool {
+        self.nullable && self.certain_in != Some(arm)
+    }
+
+    /// Whether all rows of this arm have the same value.
+    pub(super) fn constant_in(&self, arm: usize) -> bool {
+        let sql = self.sql(arm);
+        !sql.contains("x.") && !sql.contains("t.")
     }
 
     /// Its value in this arm.

@@ -176,26 +176,36 @@ impl Order {
         self.0.last().is_some_and(|(field, _)| field.name == "number")
     }
 
+    /// Within one arm, what is the same for all of its rows decides nothing.
     fn keys(&self, bound: &Bound, arm: usize, number: &str) -> String {
-        let expression = |(field, _): &(&field::Field, bool)| bound.expression(field, arm);
-        let expressions: Vec<_> = self.0.iter().map(expression).collect();
-        self.join(bound, &expressions, number)
+        let keys = self.0.iter().filter(|(field, _)| !field.constant_in(arm));
+        let keys = keys.map(|(field, descending)| {
+            (*field, *descending, bound.expression(field, arm), field.nullable_in(arm))
+        });
+        self.join(bound, keys, number)
     }
 
     fn outer_keys(&self, bound: &Bound) -> String {
-        let names: Vec<_> = (0..self.0.len()).map(|index| format!("k{index}")).collect();
-        self.join(bound, &names, "number")
+        let keys = self.0.iter().enumerate().map(|(index, (field, descending))| {
+            (*field, *descending, format!("k{index}"), field.nullable)
+        });
+        self.join(bound, keys, "number")
     }
 
-    fn join(&self, bound: &Bound, expressions: &[String], number: &str) -> String {
+    fn join(
+        &self,
+        bound: &Bound,
+        fields: impl Iterator<Item = (&'static field::Field, bool, String, bool)>,
+        number: &str,
+    ) -> String {
         let mut keys = Vec::new();
-        for ((field, descending), expression) in self.0.iter().zip(expressions) {
+        for (field, descending, expression, nullable) in fields {
             let collation = match (field.kind, bound.backend) {
                 (Kind::Text | Kind::Tags, DbBackend::Postgres) => " COLLATE \"C\"",
                 _ => "",
             };
-            let direction = if *descending { " DESC" } else { "" };
-            let nothing = if field.nullable { " NULLS LAST" } else { "" };
+            let direction = if descending { " DESC" } else { "" };
+            let nothing = if nullable { " NULLS LAST" } else { "" };
             keys.push(format!("{expression}{collation}{direction}{nothing}"));
         }
         if !self.ends_with_number() {

@@ -112,6 +112,8 @@ CREATE INDEX jobs_delayed ON jobs (run_at) WHERE hold = 1;
 CREATE INDEX jobs_limited ON jobs (limiter, rank, number) WHERE hold = 3;
 CREATE INDEX jobs_had ON jobs (host) WHERE hold = 6;
 CREATE INDEX jobs_task ON jobs (task, number);
+CREATE UNIQUE INDEX jobs_execution ON jobs (execution);
+CREATE UNIQUE INDEX jobs_execution_number ON jobs (execution_number);
 CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE expires_at IS NOT NULL AND hold <> 6;
 CREATE INDEX jobs_schedule ON jobs (schedule) WHERE schedule IS NOT NULL;
 CREATE INDEX jobs_batch ON jobs (batch) WHERE batch IS NOT NULL;

@@ -4,6 +4,7 @@
 pub(crate) mod support;
 
 mod connecting;
+mod explain;
 mod lists;
 mod stores;
 mod upkeep;

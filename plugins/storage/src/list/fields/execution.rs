@@ -9,7 +9,8 @@ const STATUS: &[Codes] = &[
     Codes::Column("x.status", &[2, 3, 4]),
 ];
 
-const ENDED_SINCE: &str = "CAST(NULL AS BIGINT)";
+/// What an attempt that has not ended has for all that comes with its end.
+const NOTHING: &str = "CAST(NULL AS BIGINT)";
 
 /// When a present attempt began.
 const STARTED: &str = "CASE WHEN x.hold = 6 THEN x.started_at END";
@@ -25,7 +26,7 @@ pub(crate) const EXECUTIONS: Source = Source {
     fields: &[
         Field::new("id", Kind::Own, &["x.execution", "x.id"]),
         Field::new("number", Kind::Number, &["x.execution_number", "x.number"]),
-        Field::optional("job", JOB, &["x.id", JOB_ID]),
+        Field::optional("job", JOB, &["x.id", JOB_ID]).certain_in(0),
         Field::new("task", TASK, &["t.id"]),
         Field::new("task_name", Kind::Text, &["t.name"]),
         Field::new(
@@ -40,8 +41,8 @@ pub(crate) const EXECUTIONS: Source = Source {
         ),
         Field::new("queued_at", Kind::Time, &["x.queued_at"]),
         Field::optional("started_at", Kind::Time, &[STARTED, "x.started_at"]),
-        Field::optional("finished_at", Kind::Time, &[ENDED_SINCE, "x.finished_at"]),
-        Field::optional("duration_ms", Kind::Millis, &[ENDED_SINCE, "x.duration_us"]),
+        Field::optional("finished_at", Kind::Time, &[NOTHING, "x.finished_at"]).certain_in(1),
+        Field::optional("duration_ms", Kind::Millis, &[NOTHING, "x.duration_us"]),
         Field::optional("progress", Kind::Number, &["x.progress"]),
         Field::new("has_progress", Kind::Truth, &["x.progress IS NOT NULL"]),
         Field::new("has_error", Kind::Truth, &["FALSE", "x.error IS NOT NULL"]),

@@ -4,8 +4,11 @@ use ratchet_plugin_api::model::{Hold, JobStatus, Priority};
 
 use super::{Codes, Field, Kind, TASK, words};
 
-const STATUS: &[Codes] =
-    &[Codes::Column("x.status", &[0, 1, 2]), Codes::Column("x.status", &[3, 4, 5])];
+/// What a host has is held by nothing else, and has an index by that.
+const STATUS: &[Codes] = &[
+    Codes::Cases(&[(0, "x.status = 0"), (1, "x.hold = 6"), (2, "x.status = 2")]),
+    Codes::Column("x.status", &[3, 4, 5]),
+];
 
 /// A job that a host has is held by nothing.
 const HOLD: &[Codes] = &[
@@ -47,7 +50,8 @@ pub(crate) const JOB_FIELDS: &[Field] = &[
     Field::new("queued_at", Kind::Time, &["x.queued_at"]),
     Field::new("run_at", Kind::Time, &["x.run_at"]),
     Field::optional("started_at", Kind::Time, &["x.started_at"]),
-    Field::optional("finished_at", Kind::Time, &["CAST(NULL AS BIGINT)", "x.finished_at"]),
+    Field::optional("finished_at", Kind::Time, &["CAST(NULL AS BIGINT)", "x.finished_at"])
+        .certain_in(1),
     Field::new("attempt", Kind::Number, &["x.attempt"]),
     Field::new("retries_left", Kind::Number, &[RETRIES_LEFT]),
     Field::new("max_retries", Kind::Number, &["x.max_retries"]),
