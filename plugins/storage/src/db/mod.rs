@@ -37,7 +37,7 @@ pub(crate) struct Db {
     connections: connect::Connections,
     clock: clock::Clock,
     writer: Writer,
-    watch: watch::Watch,
+    watch: Arc<watch::Watch>,
     sightings: Arc<Sightings>,
 }
 
@@ -72,8 +72,10 @@ impl Db {
         }
         let connections = connect::connect(&place, &config).await?;
         let (writer, waiting) = Writer::new();
-        let (clock, watch) =
-            (clock::Clock::default(), watch::Watch::new(place.backend() == DbBackend::Postgres));
+        let (clock, watch) = (
+            clock::Clock::default(),
+            Arc::new(watch::Watch::new(place.backend() == DbBackend::Postgres)),
+        );
         let sightings = Arc::default();
         let db = Arc::new(Self { place, config, connections, clock, writer, watch, sightings });
         db.schema().await?;
@@ -152,6 +154,7 @@ impl Db {
     /// Sets the store's clock forward, for tests.
     pub(crate) fn advance_clock(&self, by: std::time::Duration) {
         self.clock.advance(by);
+        self.sightings.advance(by);
     }
 
     /// Which kind of database it is.
@@ -192,8 +195,15 @@ impl Db {
 
     /// Closes all connections; what waits to be written is given up.
     pub(crate) async fn close(&self) {
+        self.watch.stop();
         for connection in [&self.connections.write, &self.connections.read] {
             let _ = connection.close_by_ref().await;
         }
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        self.watch.stop();
     }
 }

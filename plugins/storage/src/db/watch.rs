@@ -6,13 +6,13 @@
 //! is relied on: whoever follows looks for itself now and then.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use ratchet_plugin_api::model::Id;
 use ratchet_plugin_api::services::Change;
 use ratchet_plugin_api::{Result, Stream};
-use sea_orm::DbBackend;
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgListener;
 use tokio::sync::{Notify, broadcast};
@@ -53,14 +53,6 @@ pub(super) struct Watch {
     outgoing: Mutex<Vec<Change>>,
     wake: Notify,
     tasks: Mutex<Vec<JoinHandle<()>>>,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        for task in self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            task.abort();
-        }
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -110,6 +102,13 @@ impl Watch {
         }
     }
 
+    /// Ends what listens to others and tells them.
+    pub(super) fn stop(&self) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+
     /// What changes from now on.
     pub(super) fn follow(&self) -> Stream<Change> {
         let mut news = self.news.subscribe();
@@ -140,19 +139,30 @@ impl Watch {
     }
 }
 
-/// Starts what listens to others and tells them.
-pub(super) fn start(db: &Arc<Db>) {
-    let weak = Arc::downgrade(db);
+/// Starts what listens to others and tells them. None of it keeps the database open.
+pub(super) fn start(db: &Db) {
+    let (watch, read) = (Arc::clone(&db.watch), db.connections.read.clone());
     let tasks = match (db.backend(), db.path()) {
-        (DbBackend::Sqlite, Some(path)) => vec![tokio::spawn(look(weak, path.to_owned()))],
+        (DbBackend::Sqlite, Some(path)) => {
+            let write = db.connections.write.clone();
+            vec![tokio::spawn(look(watch, read, write, path.to_owned()))]
+        }
         (DbBackend::Sqlite, None) => Vec::new(),
-        _ => vec![tokio::spawn(notify(weak.clone())), tokio::spawn(listen(weak))],
+        _ => vec![
+            tokio::spawn(notify(Arc::clone(&watch), read.clone())),
+            tokio::spawn(listen(watch, read)),
+        ],
     };
     *db.watch.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
 }
 
 /// Looks whether another process has written to the file.
-async fn look(db: Weak<Db>, path: PathBuf) {
+async fn look(
+    watch: Arc<Watch>,
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    path: PathBuf,
+) {
     let mut log = path.clone().into_os_string();
     log.push("-wal");
     let files = [path, log.into()];
@@ -163,15 +173,14 @@ async fn look(db: Weak<Db>, path: PathBuf) {
         if now == seen && version.is_some() {
             continue;
         }
-        let Some(db) = db.upgrade() else { return };
         // Only this connection counts what others did and not what it did itself.
         let sql = "PRAGMA data_version";
-        let Ok(counted) = query_number(&db.connections.write, sql, []).await else { continue };
+        let Ok(counted) = query_number(&write, sql, []).await else { continue };
         seen = now;
         if version.replace(counted).is_some_and(|before| before != counted) {
-            db.watch.hear(ANYTHING);
-            if let Ok(asked) = cancelling(&db).await {
-                db.watch.hear(asked.into_iter().map(Change::Cancel));
+            watch.hear(ANYTHING);
+            if let Ok(asked) = cancelling(&read).await {
+                watch.hear(asked.into_iter().map(Change::Cancel));
             }
         }
     }
@@ -186,24 +195,23 @@ fn written(files: &[PathBuf; 2]) -> [Option<(SystemTime, u64)>; 2] {
 }
 
 /// Executions whose cancellation was asked for.
-async fn cancelling(db: &Db) -> Result<Vec<Id>> {
+async fn cancelling(read: &DatabaseConnection) -> Result<Vec<Id>> {
     let sql = "SELECT execution FROM jobs WHERE hold = 6 AND cancelling";
-    let rows = query(db.read(), sql, []).await?;
+    let rows = query(read, sql, []).await?;
     rows.iter().map(|row| get::<uuid::Uuid>(row, 0).map(|id| Id::from_u128(id.as_u128()))).collect()
 }
 
 /// Tells other processes what has changed here.
-async fn notify(db: Weak<Db>) {
+async fn notify(watch: Arc<Watch>, connection: DatabaseConnection) {
     loop {
-        let Some(db) = db.upgrade() else { return };
-        db.watch.wake.notified().await;
+        watch.wake.notified().await;
         tokio::time::sleep(GATHER).await;
-        let (from, changes) = (db.watch.own, db.watch.take());
+        let (from, changes) = (watch.own, watch.take());
         for part in changes.chunks(MESSAGE) {
             let message = Message { from, changes: part.to_vec() };
             let Ok(text) = serde_json::to_string(&message) else { continue };
             let sql = "SELECT 1 FROM pg_notify($1, $2)";
-            if let Err(error) = query(db.read(), sql, [CHANNEL.into(), text.into()]).await {
+            if let Err(error) = query(&connection, sql, [CHANNEL.into(), text.into()]).await {
                 tracing::debug!(%error, "others were not told what has changed");
             }
         }
@@ -211,33 +219,29 @@ async fn notify(db: Weak<Db>) {
 }
 
 /// Hears what has changed in other processes, for ever.
-async fn listen(db: Weak<Db>) {
+async fn listen(watch: Arc<Watch>, connection: DatabaseConnection) {
     loop {
-        let Some(strong) = db.upgrade() else { return };
-        if let Err(error) = hear(&strong).await {
+        if let Err(error) = hear(&watch, &connection).await {
             tracing::debug!(%error, "the connection that hears of changes was lost");
         }
-        drop(strong);
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
-async fn hear(db: &Db) -> Result<()> {
-    let failed = |error| {
-        storage_error(sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(Arc::new(error))))
-    };
-    let pool = db.connections.read.get_postgres_connection_pool();
+async fn hear(watch: &Watch, connection: &DatabaseConnection) -> Result<()> {
+    let failed = |error| storage_error(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))));
+    let pool = connection.get_postgres_connection_pool();
     let mut listener = PgListener::connect_with(pool).await.map_err(failed)?;
     listener.listen(CHANNEL).await.map_err(failed)?;
     // Whatever was told while nobody listened.
-    db.watch.hear(ANYTHING);
+    watch.hear(ANYTHING);
     loop {
         match tokio::time::timeout(SILENCE, listener.try_recv()).await {
             Ok(Ok(Some(notification))) => {
                 if let Ok(message) = serde_json::from_str::<Message>(notification.payload())
-                    && message.from != db.watch.own
+                    && message.from != watch.own
                 {
-                    db.watch.hear(message.changes);
+                    watch.hear(message.changes);
                 }
             }
             Ok(Ok(None)) => return Ok(()),

@@ -6,6 +6,7 @@
 //! other clock is asked.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,26 +25,47 @@ use super::retry::{Again, again, release};
 use crate::db::{Rows, Tx, execute, execute_rows, get, query};
 
 /// When each host was last seen to have changed, by this machine's monotonic clock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sightings {
-    seen: Mutex<HashMap<Uuid, (i64, Instant)>>,
+    seen: Mutex<HashMap<Uuid, (i64, Duration)>>,
+    began: Instant,
+    /// Microseconds that count as passed besides: tests let time pass by that.
+    ahead: AtomicU64,
+}
+
+impl Default for Sightings {
+    fn default() -> Self {
+        Self { seen: Mutex::default(), began: Instant::now(), ahead: AtomicU64::new(0) }
+    }
 }
 
 impl Sightings {
     /// How long nothing has been seen of a host; nothing if this is the first look at it.
     fn silence(&self, host: Uuid, seen_at: i64) -> Option<Duration> {
+        let now = self.now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.get(&host) {
-            Some((last, at)) if *last == seen_at => Some(at.elapsed()),
+            Some((last, since)) if *last == seen_at => Some(now.saturating_sub(*since)),
             Some(_) => {
-                seen.insert(host, (seen_at, Instant::now()));
+                seen.insert(host, (seen_at, now));
                 Some(Duration::ZERO)
             }
             None => {
-                seen.insert(host, (seen_at, Instant::now()));
+                seen.insert(host, (seen_at, now));
                 None
             }
         }
+    }
+
+    /// Time that only passes.
+    fn now(&self) -> Duration {
+        self.began.elapsed() + Duration::from_micros(self.ahead.load(Ordering::Relaxed))
+    }
+
+    /// Lets so much more of it pass.
+    pub(crate) fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        self.ahead.fetch_add(by, Ordering::Relaxed);
     }
 
     fn forget(&self, hosts: &[Uuid]) {
