@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ratchet_plugin_api::model::{Job, JobStatus, Json, Key, Limiter, RateLimit};
-use ratchet_plugin_api::services::{Answer, JobRequest};
+use ratchet_plugin_api::services::{Answer, JobRequest, Submitted};
 use ratchet_plugin_api::shell::{Shell, ShellCommand};
 use ratchet_plugin_api::{Error, Result, command, did_you_mean, nearest};
-use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -218,16 +217,6 @@ pub(super) fn one_line(document: &Json) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// What became of one request of a batch.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Line {
-    /// It was accepted, or had been before.
-    Job { job: Job, duplicate: bool },
-    /// It was refused.
-    Refused(Error),
-}
-
 async fn add_batch(
     services: &Services,
     view: &View,
@@ -236,30 +225,25 @@ async fn add_batch(
     wait: bool,
 ) -> Result<u8> {
     let tasks: Vec<String> = requests.iter().map(|request| request.task.clone()).collect();
-    let answers = services.queue()?.submit_many(requests, atomic).await?;
-    let mut lines = Vec::with_capacity(answers.len());
-    for answer in answers {
-        lines.push(match answer {
-            Answer::Submitted(it) if wait => {
-                let job = ended(services, Key::Id(it.job.id)).await?;
-                Line::Job { job, duplicate: it.duplicate }
+    let mut answers = services.queue()?.submit_many(requests, atomic).await?;
+    let mut failed = false;
+    for answer in &mut answers {
+        match answer {
+            Answer::Submitted(submitted) if wait => {
+                submitted.job = ended(services, Key::Id(submitted.job.id)).await?;
+                failed |= submitted.job.status != JobStatus::Completed;
             }
-            Answer::Submitted(it) => Line::Job { job: it.job, duplicate: it.duplicate },
-            Answer::Refused(error) => Line::Refused(error),
-        });
-    }
-    let bad = |line: &&Line| match line {
-        Line::Refused(_) => true,
-        Line::Job { job, .. } => wait && job.status != JobStatus::Completed,
-    };
-    let failed = lines.iter().filter(bad).count();
-    view.show(&lines, |lines, view| {
-        let mut table = Table::new(&["JOB", "TASK", "STATUS", "TOOK", "NOTE"]);
-        for (line, task) in lines.iter().zip(tasks) {
-            table.row(row(line, task));
+            Answer::Submitted(_) => {}
+            Answer::Refused(_) => failed = true,
         }
-        let accepted = lines.iter().filter(|line| matches!(line, Line::Job { .. })).count();
-        let refused = lines.len() - accepted;
+    }
+    view.show(&answers, |answers, view| {
+        let mut table = Table::new(&["JOB", "TASK", "STATUS", "TOOK", "NOTE"]);
+        for (answer, task) in answers.iter().zip(tasks) {
+            table.row(row(answer, task));
+        }
+        let accepted = answers.iter().filter(|it| matches!(it, Answer::Submitted(_))).count();
+        let refused = answers.len() - accepted;
         let mut text = table.render(view.style);
         text.push_str(&format!("{} accepted", count(accepted as u64, "job")));
         if refused > 0 {
@@ -268,19 +252,19 @@ async fn add_batch(
         text.push('\n');
         text
     })?;
-    Ok(if failed > 0 { FAILED } else { 0 })
+    Ok(if failed { FAILED } else { 0 })
 }
 
-fn row(line: &Line, task: String) -> Vec<Cell> {
-    match line {
-        Line::Refused(error) => vec![
+fn row(answer: &Answer, task: String) -> Vec<Cell> {
+    match answer {
+        Answer::Refused(error) => vec![
             "".into(),
             task.into(),
             Cell::status("failed"),
             "".into(),
             error.full_message().into(),
         ],
-        Line::Job { job, duplicate } => {
+        Answer::Submitted(Submitted { job, duplicate }) => {
             let ran = job.finished_at.zip(job.started_at).map(|(end, start)| end.since(start));
             let took = ran.map(|ran| took(u64::try_from(ran.as_micros()).unwrap_or(u64::MAX)));
             let note = match (&job.error, duplicate) {

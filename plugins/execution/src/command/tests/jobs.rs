@@ -137,7 +137,10 @@ async fn a_batch_is_taken_as_a_whole_or_in_part() {
     let (code, text) = world.run::<JobAdd>(arguments(true)).await.unwrap();
     let answers: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(code, 1);
-    assert_eq!(answers[1]["job"]["job"]["waits_for"][0], answers[0]["job"]["job"]["id"]);
+    assert_eq!(
+        answers[1]["submitted"]["job"]["waits_for"][0],
+        answers[0]["submitted"]["job"]["id"]
+    );
     assert_eq!(answers[2]["refused"]["code"], "not_found");
 }
 
