@@ -64,8 +64,7 @@ async fn wait_for_room(dispatch: &Dispatch, room: Notified<'_>) {
         return room.await;
     }
     if tokio::time::timeout(HELD_TOO_LONG, room).await.is_err() {
-        let overdue = dispatch.backlog.take_overdue(std::time::Instant::now());
-        dispatch.release(overdue).await;
+        give_back_overdue(dispatch).await;
     }
 }
 
@@ -76,13 +75,28 @@ async fn claim(shared: &Shared, dispatch: &Dispatch, max: usize) -> Result<Claim
     shared.stores.jobs()?.claim(ClaimJobs { host: dispatch.host.id, max }).await
 }
 
+/// Sleeps until something may wait. What is held meanwhile for too long goes back.
 async fn sleep_until_due(dispatch: &Dispatch, next_due_ms: Option<u64>) {
-    let woken = dispatch.woken.notified();
-    match next_due_ms.and_then(|due| Instant::now().checked_add(Duration::from_millis(due))) {
-        Some(due) => tokio::select! {
-            () = woken => {}
-            () = tokio::time::sleep_until(due) => {}
-        },
-        None => woken.await,
+    let due = next_due_ms.and_then(|due| Instant::now().checked_add(Duration::from_millis(due)));
+    loop {
+        let overdue = dispatch.backlog.holds_any().then(|| Instant::now() + HELD_TOO_LONG);
+        let until = match (due, overdue) {
+            (Some(due), Some(overdue)) => Some(due.min(overdue)),
+            (due, overdue) => due.or(overdue),
+        };
+        let Some(until) = until else {
+            return dispatch.woken.notified().await;
+        };
+        if tokio::time::timeout_at(until, dispatch.woken.notified()).await.is_ok()
+            || due.is_some_and(|due| Instant::now() >= due)
+        {
+            return;
+        }
+        give_back_overdue(dispatch).await;
     }
+}
+
+async fn give_back_overdue(dispatch: &Dispatch) {
+    let overdue = dispatch.backlog.take_overdue(std::time::Instant::now());
+    dispatch.release(overdue).await;
 }

@@ -22,14 +22,14 @@ pub(super) struct Orphans {
 }
 
 impl Orphans {
-    /// Gives back what was nobody's at the last look and is now; between two looks, no answer is
-    /// still on its way. Where the store has no more jobs of this host than there are here, one
-    /// look at the counts is enough.
+    /// Gives back what was nobody's at the last look and still is; no answer takes so long on its
+    /// way.
     pub(super) async fn look(&mut self, shared: &Shared, dispatch: &Dispatch) {
         match Call::timeout(WITHIN, self.suspect(shared, dispatch)).await {
             Ok(orphans) => {
                 for job in orphans {
-                    tracing::warn!(job = %job.id, "a job this host was given and never got goes back");
+                    let job_id = job.id;
+                    tracing::warn!(job = %job_id, "a job that this host never got goes back");
                     dispatch.settler.send(returned(dispatch, &job)).await;
                 }
             }

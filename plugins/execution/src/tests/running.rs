@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ratchet_plugin_api::model::{
-    EventFilter, EventKind, ExecutionStatus, FailureKind, Id, Job, JobStatus, Json, Key,
+    EventFilter, EventKind, ExecutionStatus, FailureKind, Id, Job, JobStatus, Json, Key, Pause,
     RetryPolicy, Schemas, TaskPolicy,
 };
-use ratchet_plugin_api::services::{EventBus, ExecutionStore, JobRequest, JobStore};
+use ratchet_plugin_api::services::{EventBus, ExecutionStore, JobQueue, JobRequest, JobStore};
 use serde_json::json;
 
 use super::{LONG_MS, World, WorldBuilder, assert_status, request};
@@ -245,6 +245,30 @@ async fn a_new_version_of_a_task_is_run_and_checked() {
     let job = world.run(request(json!({"name": "new"}))).await;
     let attempt = &world.attempts(job.id).await[0];
     assert_eq!(attempt.task_version.as_deref(), Some("2.0.0"));
+}
+
+#[tokio::test]
+async fn what_is_held_behind_a_long_job_goes_back_to_others() {
+    let world = WorldBuilder::new().config("workers", "worker_count", 1).start().await;
+    world.task("task", TaskPolicy::default()).await;
+    // Short jobs teach the host to hold some ahead.
+    for _ in 0..8 {
+        world.run(request(json!({}))).await;
+    }
+    JobQueue::pause(&*world.plugin, None, Pause::default()).await.unwrap();
+    world.submit(request(json!({"hang": true}))).await.unwrap();
+    let short = world.submit(request(json!({}))).await.unwrap();
+    JobQueue::resume(&*world.plugin, None).await.unwrap();
+    world.runtime.seen.until(|seen| seen.running() == 1).await;
+    let goes_back = async {
+        while world.faulty.asked("settle") == 0 || world.job(short.id).await.host.is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_millis(LONG_MS), goes_back).await.unwrap();
+    let other = WorldBuilder::new().store(&world.store).start().await;
+    assert_status(&other.end(&short).await, JobStatus::Completed);
+    assert_eq!(world.job(short.id).await.attempt, 1);
 }
 
 #[tokio::test]
