@@ -192,12 +192,14 @@ proptest! {
             "output_schema", "test_cases",
         ]),
         value in prop::sample::select(vec![
-            "null", "-1", "1e308", "18446744073709551616", "\"\"", "\"x\"", "[]", "[1]", "{}", "true",
+            "null", "-1", "1e308", "18446744073709551616", "\"\"", "\"x\"", "[]", "[1]", "{}",
+            "true",
             "{\"max_retries\": -1}", "{\"count\": 1e99, \"period\": 1e-300}", "{\"period\": 1e300}",
             "{\"$ref\": \"#\"}", "{\"multiplier\": 1e309}",
         ]),
     ) {
-        let folder = folder(&[("main.js", "1"), ("metadata.json", &format!("{{\"{key}\": {value}}}"))]);
+        let metadata = format!("{{\"{key}\": {value}}}");
+        let folder = folder(&[("main.js", "1"), ("metadata.json", &metadata)]);
         scan(folder.path());
     }
 }
