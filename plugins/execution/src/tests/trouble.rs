@@ -123,3 +123,55 @@ async fn a_place_whose_worker_is_lost_is_given_up_where_that_is_wanted() {
     world.end(&second).await;
     assert_eq!(world.runtime.seen.most.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn in_all_trouble_at_once_every_job_ends_once() {
+    const JOBS: usize = 120;
+    let store = ratchet_testkit::memory::MemoryStore::new();
+    let world = || {
+        let builder = WorldBuilder::new().store(&store).config("queue", "lease_seconds", 1.0);
+        builder.config("workers", "worker_count", 3)
+    };
+    let (first, second) = (world().start().await, world().start().await);
+    first.task("task", TaskPolicy::default()).await;
+    let mut jobs = Vec::new();
+    for place in 0..JOBS {
+        let script = json!({
+            "wait_ms": place % 7,
+            "die": u32::from(place % 5 == 0),
+            "fail": u32::from(place % 3 == 0),
+            "unbegun": u32::from(place % 11 == 0),
+        });
+        let host = if place % 2 == 0 { &first } else { &second };
+        match place % 40 {
+            10 => first.faulty.lose_next_claim(),
+            20 => second.faulty.set_away(true),
+            25 => second.faulty.set_away(false),
+            30 => first.faulty.set_away(true),
+            35 => first.faulty.set_away(false),
+            _ => {}
+        }
+        // One that is refused because the store is away was not accepted.
+        match host.submit(request(script)).await {
+            Ok(job) => jobs.push(job),
+            Err(error) => assert_eq!(error.code, ratchet_plugin_api::Code::Unavailable),
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(jobs.len() > JOBS / 2);
+    for job in &jobs {
+        let job = first.end(job).await;
+        assert_status(&job, JobStatus::Completed);
+        let attempts = first.attempts(job.id).await;
+        let completed = attempts
+            .iter()
+            .filter(|attempt| {
+                attempt.status == ratchet_plugin_api::model::ExecutionStatus::Completed
+            })
+            .count();
+        assert_eq!(completed, 1, "{attempts:?}");
+    }
+    let stats = JobStore::stats(&store).await.unwrap();
+    assert_eq!((stats.queued, stats.processing, stats.retrying), (0, 0, 0));
+    assert_eq!(stats.completed as usize, jobs.len());
+}
