@@ -49,11 +49,13 @@ pub(crate) async fn keep(context: Context, configured: Vec<Configured>, own: Vec
                 tracing::warn!("repositories that were added are not known: {error}");
             }
         }
-        // When repositories are known, so that what comes of reading them can be kept.
-        for source in followed.take().unwrap_or_default() {
-            drop(context.spawn(follow(source, context.clone())));
-        }
         let waited = started.elapsed() >= SETTLING;
+        // Once repositories are known, so that what comes of reading them can be kept.
+        if repositories.get().is_ok() || waited {
+            for source in followed.take().unwrap_or_default() {
+                drop(context.spawn(follow(source, context.clone())));
+            }
+        }
         if waited && !settled {
             settled = true;
             warn_of_unread(&context, &configured);

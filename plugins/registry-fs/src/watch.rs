@@ -52,7 +52,9 @@ impl Watch {
             _ => (root.clone(), RecursiveMode::Recursive),
         };
         let (sender, changes) = mpsc::unbounded_channel();
-        let about = About { root: root.clone(), is_folder };
+        let links = links_of(place);
+        let about =
+            About { root: root.clone(), watched: watched.clone(), is_folder, links: links.clone() };
         let handler = move |event: notify::Result<notify::Event>| {
             // An error is an event that was lost.
             let change = event.map_or(Some(Change::Files), |event| about.change(&event));
@@ -64,6 +66,9 @@ impl Watch {
         let config = notify::Config::default().with_follow_symlinks(follow_symlinks);
         let mut watcher = RecommendedWatcher::new(handler, config).map_err(failed)?;
         watcher.watch(&watched, mode).map_err(failed)?;
+        for folder in links.iter().filter_map(|link| link.parent()) {
+            watcher.watch(folder, RecursiveMode::NonRecursive).map_err(failed)?;
+        }
         Ok(Self { _watcher: watcher, changes })
     }
 
@@ -85,10 +90,23 @@ impl Watch {
     }
 }
 
+/// The links on the way to a place, such as `current` in `/srv/current/tasks`: deployments change
+/// where they lead.
+fn links_of(place: &Path) -> Vec<PathBuf> {
+    let absolute = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
+    let links = absolute.ancestors().filter(|path| path.is_symlink());
+    links.map(Path::to_owned).collect()
+}
+
 /// What is watched.
 struct About {
+    /// The source.
     root: PathBuf,
+    /// The source if it is a folder, else the folder it is in.
+    watched: PathBuf,
     is_folder: bool,
+    /// The links on the way to it.
+    links: Vec<PathBuf>,
 }
 
 impl About {
@@ -99,18 +117,23 @@ impl About {
         if matches!(event.kind, EventKind::Access(_)) {
             return None;
         }
+        let gone =
+            matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+        if event.paths.iter().any(|path| self.links.contains(path))
+            || (gone && event.paths.contains(&self.watched))
+        {
+            return Some(Change::Lost);
+        }
         if !self.is_folder {
             return event.paths.contains(&self.root).then_some(Change::Files);
         }
-        let gone =
-            matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
-        if gone && event.paths.contains(&self.root) {
-            return Some(Change::Lost);
-        }
+        let beside_a_link =
+            |path: &Path| self.links.iter().any(|link| link.parent() == path.parent());
         let concerns = event.paths.is_empty()
-            || event.paths.iter().any(|path| {
+            || event.paths.iter().any(|path| match path.strip_prefix(&self.root) {
+                Ok(inner) => concerns_tasks(inner),
                 // A link that is followed leads to a path that is not below the root.
-                path.strip_prefix(&self.root).map_or(true, concerns_tasks)
+                Err(_) => !beside_a_link(path),
             });
         concerns.then_some(Change::Files)
     }
@@ -157,6 +180,19 @@ mod tests {
         std::fs::rename(&root, folder.path().join("elsewhere")).unwrap();
         assert_eq!(watch.changed().await, Change::Lost);
         assert_eq!(Watch::start(&root, false).err().unwrap().code, Code::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn notices_that_a_link_on_the_way_leads_elsewhere() {
+        let folder = folder(&[("one/tasks/main.js", "1"), ("two/tasks/main.js", "2")]);
+        let link = |target: &str, name: &str| {
+            std::os::unix::fs::symlink(folder.path().join(target), folder.path().join(name))
+        };
+        link("one", "current").unwrap();
+        let mut watch = Watch::start(&folder.path().join("current/tasks"), false).unwrap();
+        link("two", "next").unwrap();
+        std::fs::rename(folder.path().join("next"), folder.path().join("current")).unwrap();
+        assert_eq!(watch.changed().await, Change::Lost);
     }
 
     #[test]

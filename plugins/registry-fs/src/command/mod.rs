@@ -125,7 +125,10 @@ async fn known(plugin: &RegistryFs) -> Result<Vec<Known>> {
         if kept.configured || all.iter().any(|known| known.name == kept.spec.name) {
             continue;
         }
-        let own = specs::of_repository(&kept)?;
+        let own = specs::of_repository(&kept).unwrap_or_else(|error| {
+            tracing::warn!("the repository `{}` is not read: {error}", kept.spec.name);
+            None
+        });
         let reader = own.map(|spec| Reader::Own(Arc::new(Source::new(spec, context))));
         all.push(Known {
             name: kept.spec.name.clone(),

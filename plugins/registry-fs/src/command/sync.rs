@@ -35,7 +35,10 @@ struct Synced {
 impl ShellCommand<RegistryFs> for RepoSync {
     async fn run(self, plugin: &RegistryFs, _shell: Shell) -> Result<u8> {
         check_lasting(&plugin.context).await?;
-        if let Ok(store) = plugin.context.slot::<dyn RepositoryStore>().get() {
+        // Without sources of its own, this is hardly the configuration of the server.
+        if let Ok(store) = plugin.context.slot::<dyn RepositoryStore>().get()
+            && !plugin.configured.is_empty()
+        {
             let all = plugin.configured.iter().map(|source| source.repository.clone());
             store.configure(all.collect()).await?;
         }
