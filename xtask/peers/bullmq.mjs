@@ -1,5 +1,5 @@
 // BullMQ: `default` runs one job at a time, `tuned` 100 in one worker. How durable an answer is, is
-// the Redis server's configuration, which the mode names after a slash: `tuned/always`.
+// the Redis server's configuration.
 
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
@@ -15,7 +15,7 @@ export async function open(place, mode) {
     submit: (data) => queue.add(QUEUE, data),
     submitMany: (list) => queue.addBulk(list.map((data) => ({ name: QUEUE, data }))),
     async work(handler) {
-      const concurrency = mode.startsWith("tuned") ? 100 : 1;
+      const concurrency = mode === "tuned" ? 100 : 1;
       const process = async (job) => handler(job.data);
       worker = new Worker(QUEUE, process, { connection: connect(), concurrency });
       worker.on("error", (error) => console.error(error));

@@ -40,6 +40,10 @@ export async function open(place, mode) {
       );
       return rows[0].count;
     },
+    async settle() {
+      await pool.query("vacuum analyze");
+      await pool.query("checkpoint");
+    },
     async close() {
       await runner?.stop();
       await utils.release();

@@ -1,8 +1,8 @@
 // Runs one rung against one system and prints one JSON line. An adapter exports
-// `open(place, mode)`, which gives { submit, submitMany, work, remaining, close } and, where it
-// starts processes of its own for one mode, `processes(mode)`.
+// `open(place, mode)`, which gives { submit, submitMany, settle?, work, remaining, close }, and
+// `processes(mode)` where one of its modes is for several.
 //
-//   node harness.mjs '{"system":"bullmq","mode":"always","rung":"A","n":1000,"place":"..."}'
+//   node harness.mjs '{"system":"bullmq","mode":"tuned","rung":"A","n":1000,"place":"..."}'
 
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -78,6 +78,7 @@ async function preload(queue) {
     const many = Math.min(1000, options.n - from);
     await queue.submitMany(Array.from({ length: many }, (_, k) => work.input(from + k)));
   }
+  await queue.settle?.();
 }
 
 /**

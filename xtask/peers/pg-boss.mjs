@@ -38,6 +38,10 @@ export async function open(place, mode) {
       );
       return rows[0].count;
     },
+    async settle() {
+      await boss.getDb().executeSql("vacuum analyze", []);
+      await boss.getDb().executeSql("checkpoint", []);
+    },
     close: () => boss.stop({ graceful: false }),
   };
 }
