@@ -1,7 +1,7 @@
 //! `ratchet.taskkit`: runs, tests, validates, replays and generates tasks from the shell.
 //!
-//! A task is a folder (see `ratchet_taskdir`); a test case is a file in it (see `cases`). Running one
-//! means asking a JavaScript runtime (see `run`) and telling what came of it (see `report`).
+//! A task is a folder (see `ratchet_taskdir`); a test case is a file in it (see `cases`). Running
+//! one means asking a JavaScript runtime (see `run`) and telling what came of it (see `report`).
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
