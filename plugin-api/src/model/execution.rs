@@ -117,7 +117,8 @@ pub struct ExecutionStats {
     pub failed: u64,
     /// Executions that were given up and are kept.
     pub cancelled: u64,
-    /// Milliseconds a completed execution took, on average.
+    /// Milliseconds a completed execution took, on average; where there are very many, over the
+    /// newest of them.
     pub average_duration_ms: Option<f64>,
     /// Completed ones as a part of all that completed or failed, from 0 to 1.
     pub success_rate: Option<f64>,

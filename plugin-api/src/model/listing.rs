@@ -17,7 +17,7 @@ pub struct ListQuery {
     /// All have to hold.
     pub filters: Vec<Filter>,
     /// The first key decides, further ones where it is equal. The store adds the number as the
-    /// last, so that pages never overlap.
+    /// last, in the direction of the one before, so that pages never overlap.
     pub sort: Vec<Sort>,
     /// Items to leave out at the beginning.
     pub offset: u64,

@@ -69,7 +69,7 @@ pub struct DumpReport {
 pub struct Retention {
     /// Milliseconds since they ended.
     pub max_age_ms: Option<u64>,
-    /// How many ended jobs, and how many executions.
+    /// How many ended jobs with their executions, and how many executions that are of no job.
     pub max_count: Option<u64>,
 }
 
@@ -90,7 +90,7 @@ pub struct RetentionReport {
 /// Looks after the database.
 #[service(id = "ratchet.database", version = "1.0")]
 pub trait Database {
-    /// How it stands. Works also for a database that cannot be used.
+    /// How it stands.
     async fn status(&self) -> Result<DatabaseStatus>;
 
     /// Applies what is pending; gives the names, oldest first.
@@ -112,9 +112,9 @@ pub trait Database {
     /// Puts what a backup holds in the place of all that is there, in one transaction.
     ///
     /// # Errors
-    /// `Invalid` when the file is not a whole backup; `Conflict` when the database holds something
-    /// and `force` is not given, a host lives, or the backup is from a newer version. Nothing was
-    /// changed.
+    /// `Invalid` when the file is not a whole backup; `Conflict` when the backup is from a newer
+    /// version, and without `force` when the database holds something or a host that lives uses
+    /// it. Nothing was changed.
     async fn restore(&self, path: String, force: bool) -> Result<DumpReport>;
 
     /// Removes ended things that are older or more than is to be kept.

@@ -88,11 +88,15 @@ pub(super) fn select<T>(
         tests.iter().all(|(field, op, operands)| compare(&(field.get)(item), *op, operands))
     };
     let mut found: Vec<T> = items.filter(passes).collect();
+    let newest_first = keys.last().is_some_and(|(_, descending)| *descending);
     found.sort_by(|one, other| {
         let by_keys = keys
             .iter()
             .map(|(field, descending)| order((field.get)(one), (field.get)(other), *descending));
-        by_keys.fold(Ordering::Equal, Ordering::then).then_with(|| number(one).cmp(&number(other)))
+        by_keys.fold(Ordering::Equal, Ordering::then).then_with(|| {
+            let order = number(one).cmp(&number(other));
+            if newest_first { order.reverse() } else { order }
+        })
     });
     let total = query.count.then_some(found.len() as u64);
     let limit = query.limit.min(MAX_LIMIT) as usize;

@@ -200,6 +200,11 @@ impl Order {
     ) -> String {
         let mut keys = Vec::new();
         for (field, descending, expression, nullable) in fields {
+            // Without its end, the text of an array sorts as its elements do.
+            let expression = match field.kind {
+                Kind::Tags => format!("rtrim({expression}, ']')"),
+                _ => expression,
+            };
             let collation = match (field.kind, bound.backend) {
                 (Kind::Text | Kind::Tags, DbBackend::Postgres) => " COLLATE \"C\"",
                 _ => "",
@@ -209,7 +214,9 @@ impl Order {
             keys.push(format!("{expression}{collation}{direction}{nothing}"));
         }
         if !self.ends_with_number() {
-            keys.push(number.to_owned());
+            // In the direction of the key before, so that an index on that one serves.
+            let descending = self.0.last().is_some_and(|(_, descending)| *descending);
+            keys.push(format!("{number}{}", if descending { " DESC" } else { "" }));
         }
         keys.join(", ")
     }

@@ -26,7 +26,7 @@ const JOB_CASES: &[Case] = &[
     ("number", FilterOp::Gt, "5", "-number", &[NUMBER, NUMBER]),
     ("task", FilterOp::Eq, ID, "-number", &["jobs_task", "job_history_task"]),
     ("task", FilterOp::Eq, "7", "number", &["jobs_task", "job_history_task"]),
-    ("status", FilterOp::Eq, "completed", "-finished_at", &["job_history_status"]),
+    ("status", FilterOp::Eq, "completed", "-finished_at", &["job_history_finished"]),
     ("status", FilterOp::Eq, "failed", "finished_at", &["job_history_status"]),
     ("status", FilterOp::Eq, "processing", "", &["jobs_had"]),
     ("finished_at", FilterOp::Gt, TIME, "-finished_at", &["job_history_finished"]),
@@ -42,10 +42,11 @@ const EXECUTION_CASES: &[Case] = &[
     ("job", FilterOp::Eq, ID, "", &["executions_job"]),
     ("task", FilterOp::Eq, ID, "-number", &["jobs_task", "executions_task"]),
     ("status", FilterOp::Eq, "running", "", &["jobs_had"]),
-    ("status", FilterOp::Eq, "completed", "-finished_at", &["executions_status"]),
+    ("status", FilterOp::Eq, "completed", "-finished_at", &["executions_finished"]),
     ("status", FilterOp::Eq, "failed", "finished_at", &["executions_status"]),
     ("finished_at", FilterOp::Lt, TIME, "-finished_at", &["executions_finished"]),
     ("can_retry", FilterOp::Eq, "true", "number", &[NUMBER]),
+    ("has_error", FilterOp::Eq, "true", "-finished_at", &["executions_finished"]),
 ];
 
 async fn check(store: &Storage, source: &Source, cases: &[Case]) {

@@ -3,6 +3,7 @@
 #[path = "../../tests/support/mod.rs"]
 pub(crate) mod support;
 
+mod commands;
 mod connecting;
 mod explain;
 mod lists;

@@ -6,7 +6,12 @@ use super::{Arm, Codes, Field, Kind, Source, TASK, words};
 
 const STATUS: &[Codes] = &[
     Codes::Cases(&[(0, "x.hold <> 6"), (1, "x.hold = 6")]),
-    Codes::Column("x.status", &[2, 3, 4]),
+    // The index leaves out those that succeeded, which is only noticed where that is said.
+    Codes::Cases(&[
+        (2, "x.status = 2"),
+        (3, "x.status = 3 AND x.status <> 2"),
+        (4, "x.status = 4 AND x.status <> 2"),
+    ]),
 ];
 
 /// What an attempt that has not ended has for all that comes with its end.

@@ -4,11 +4,16 @@ use ratchet_plugin_api::model::{Hold, JobStatus, Priority};
 
 use super::{Codes, Field, Kind, TASK, words};
 
+/// The index leaves out those that succeeded, which is only noticed where that is said.
+const ENDED: Codes = Codes::Cases(&[
+    (3, "x.status = 3"),
+    (4, "x.status = 4 AND x.status <> 3"),
+    (5, "x.status = 5 AND x.status <> 3"),
+]);
+
 /// What a host has is held by nothing else, and has an index by that.
-const STATUS: &[Codes] = &[
-    Codes::Cases(&[(0, "x.status = 0"), (1, "x.hold = 6"), (2, "x.status = 2")]),
-    Codes::Column("x.status", &[3, 4, 5]),
-];
+const STATUS: &[Codes] =
+    &[Codes::Cases(&[(0, "x.status = 0"), (1, "x.hold = 6"), (2, "x.status = 2")]), ENDED];
 
 /// A job that a host has is held by nothing.
 const HOLD: &[Codes] = &[
