@@ -18,7 +18,8 @@ pub struct DatabaseConfig {
     /// `sqlite:///var/lib/ratchet/ratchet.db` for an absolute path), `sqlite::memory:` for one
     /// that is gone when the program ends, or `postgres://user:password@host/database`.
     pub url: Option<Secret>,
-    /// Connections kept at most. A file of SQLite has one more, which writes.
+    /// Connections kept at most, of which four are for writing and listening on PostgreSQL, where
+    /// there are never less than six. A file of SQLite has one more, which writes.
     #[default(10)]
     pub max_connections: u32,
     /// Connections kept open although nobody uses them.

@@ -1,14 +1,28 @@
 //! From a URL to connections.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use ratchet_plugin_api::{Code, Error, Result};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
+use sqlx::Connection as _;
 use sqlx::postgres::PgSslMode;
 
 use super::error::storage_error;
 use crate::config::{DatabaseConfig, SslMode, Synchronous};
+
+/// Connections of PostgreSQL that write, and one that listens for changes.
+pub(super) const LANES: u32 = 3;
+const WRITERS: u32 = LANES + 1;
+
+/// How long whoever writes waits for a connection before it looks whether it is still wanted.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection that was not used for so long is tested before it is used, and has so long to
+/// answer.
+const IDLE: Duration = Duration::from_secs(1);
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// The URL in force when there is none in the configuration.
 const DEFAULT_URL: &str = "sqlite::memory:";
@@ -78,6 +92,27 @@ impl std::fmt::Display for Place {
 pub(crate) struct Connections {
     pub(crate) read: DatabaseConnection,
     pub(crate) write: DatabaseConnection,
+    pub(crate) suspects: Arc<Suspects>,
+}
+
+/// Connections that were there when one was lost: they are lost too, most likely, and one that is
+/// half open would be waited for in vain.
+#[derive(Debug, Default)]
+pub(crate) struct Suspects {
+    since: Mutex<Option<Instant>>,
+}
+
+impl Suspects {
+    /// A connection was lost now.
+    pub(crate) fn mark(&self) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether a connection of this age was made since.
+    fn clears(&self, age: Duration) -> bool {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_none_or(|since| age < since.elapsed())
+    }
 }
 
 /// Opens what exists without changing it, to see what it is; none if there is nothing yet.
@@ -104,7 +139,7 @@ pub(crate) async fn connect(place: &Place, config: &DatabaseConfig) -> Result<Co
     match place {
         Place::Memory => {
             let write = Database::connect(memory(config)).await.map_err(storage_error)?;
-            Ok(Connections { read: write.clone(), write })
+            Ok(Connections { read: write.clone(), write, suspects: Arc::default() })
         }
         Place::File(path) => {
             if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -112,11 +147,21 @@ pub(crate) async fn connect(place: &Place, config: &DatabaseConfig) -> Result<Co
             }
             let write = Database::connect(file(path, config, true)).await.map_err(storage_error)?;
             let read = Database::connect(file(path, config, false)).await.map_err(storage_error)?;
-            Ok(Connections { read, write })
+            Ok(Connections { read, write, suspects: Arc::default() })
         }
         Place::Server(url) => {
-            let write = Database::connect(server(url, config)).await.map_err(storage_error)?;
-            Ok(Connections { read: write.clone(), write })
+            let suspects = Arc::<Suspects>::default();
+            let mut write = server(url, config, &suspects);
+            write
+                .max_connections(WRITERS)
+                .min_connections(config.min_connections.min(WRITERS))
+                .acquire_timeout(PATIENCE.min(Duration::from_secs(config.connection_timeout)));
+            let write = Database::connect(write).await.map_err(storage_error)?;
+            let mut read = server(url, config, &suspects);
+            let readers = config.max_connections.saturating_sub(WRITERS).max(2);
+            read.max_connections(readers).min_connections(config.min_connections.min(readers));
+            let read = Database::connect(read).await.map_err(storage_error)?;
+            Ok(Connections { read, write, suspects })
         }
     }
 }
@@ -178,15 +223,32 @@ fn file(path: &Path, config: &DatabaseConfig, writes: bool) -> ConnectOptions {
     options
 }
 
-fn server(url: &str, config: &DatabaseConfig) -> ConnectOptions {
+fn server(url: &str, config: &DatabaseConfig, suspects: &Arc<Suspects>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .acquire_timeout(Duration::from_secs(config.connection_timeout));
     pool(&mut options, config);
-    // Below this, those that write and those that read would wait for each other.
-    options.max_connections(config.max_connections.max(4));
+    options.test_before_acquire(false);
+    let (taken, given_back) = (Arc::clone(suspects), Arc::clone(suspects));
+    options.map_sqlx_postgres_pool_opts(move |pool| {
+        let (taken, given_back) = (Arc::clone(&taken), Arc::clone(&given_back));
+        pool.before_acquire(move |connection, about| {
+            let clear = taken.clears(about.age);
+            Box::pin(async move {
+                if !clear || about.idle_for < IDLE {
+                    return Ok(clear);
+                }
+                let answer = tokio::time::timeout(ANSWER, connection.ping()).await;
+                Ok(answer.is_ok_and(|answer| answer.is_ok()))
+            })
+        })
+        .after_release(move |_, about| {
+            let clear = given_back.clears(about.age);
+            Box::pin(async move { Ok(clear) })
+        })
+    });
     let decided = url.contains("sslmode=") || url.contains("ssl-mode=");
     let ssl = (!decided).then_some(match config.postgres.ssl_mode {
         SslMode::Disable => PgSslMode::Disable,

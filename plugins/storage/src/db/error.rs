@@ -102,6 +102,12 @@ pub(crate) fn is_lost(error: &Error) -> bool {
     matches!(error.reason.as_deref(), Some("storage.unreachable" | "storage.no_connection"))
 }
 
+/// Whether it is the database that is in trouble, and not what was asked of it.
+pub(crate) fn is_of_database(error: &Error) -> bool {
+    error.code == Code::Unavailable
+        && error.reason.as_deref().is_some_and(|reason| reason.starts_with("storage."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

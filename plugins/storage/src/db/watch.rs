@@ -150,7 +150,7 @@ pub(super) fn start(db: &Db) {
         (DbBackend::Sqlite, None) => Vec::new(),
         _ => vec![
             tokio::spawn(notify(Arc::clone(&watch), read.clone())),
-            tokio::spawn(listen(watch, read)),
+            tokio::spawn(listen(watch, db.connections.write.clone())),
         ],
     };
     *db.watch.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;

@@ -23,7 +23,7 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::error::{is_lost, is_passing, storage_error};
+use super::error::{is_lost, is_of_database, is_passing, storage_error};
 use super::tx::Tx;
 use super::{Db, connect};
 use crate::jobs::{accept, claim, settle};
@@ -35,8 +35,10 @@ const QUEUE: usize = 4096;
 const GROUP: usize = 512;
 const GROUP_JOBS: usize = 4096;
 
-/// Lanes on PostgreSQL: one writes while another waits for the disk.
-const LANES: usize = 3;
+/// How long a group, or a transaction of its own, may take on PostgreSQL before its connection
+/// counts as lost. The server gives up single statements before.
+const GROUP_LIMIT: Duration = Duration::from_secs(15);
+const WORK_LIMIT: Duration = Duration::from_secs(300);
 
 /// How often a request is tried when others are in the way or the connection is lost.
 const ATTEMPTS: u32 = 5;
@@ -177,7 +179,8 @@ fn closed() -> Error {
 /// Starts the lanes; they end when the queue is closed or the database is gone.
 pub(super) fn start(db: &Arc<Db>, waiting: mpsc::Receiver<Item>) {
     let waiting = Arc::new(Mutex::new(waiting));
-    let lanes = if db.backend() == DbBackend::Sqlite { 1 } else { LANES };
+    // One writes while another waits for the disk.
+    let lanes = if db.backend() == DbBackend::Sqlite { 1 } else { connect::LANES };
     for _ in 0..lanes {
         tokio::spawn(lane(Arc::downgrade(db), Arc::clone(&waiting)));
     }
@@ -240,6 +243,10 @@ impl Lane {
                     item.refuse(error);
                 }
             }
+            // Whatever is wrong with the database is so for each of them.
+            Err(error) if is_of_database(&error) => {
+                items.into_iter().for_each(|item| item.refuse(error.clone()));
+            }
             Err(_) => {
                 for item in items {
                     let one = vec![item];
@@ -259,7 +266,8 @@ impl Lane {
         let mut again = false;
         let mut attempt = 1;
         loop {
-            let result = self.once(db, durable, again, items).await;
+            let once = self.once(db, durable, again, items);
+            let result = bounded(db, GROUP_LIMIT, once).await;
             match result {
                 Err(error) if attempt < ATTEMPTS && worth_another(&error) => {
                     again |= is_lost(&error);
@@ -275,7 +283,8 @@ impl Lane {
         let durable = work.durable();
         let mut attempt = 1;
         let result = loop {
-            let result = self.work(db, durable, work.as_mut()).await;
+            let once = self.work(db, durable, work.as_mut());
+            let result = bounded(db, WORK_LIMIT, once).await;
             match result {
                 // Unlike a lost connection, this says for certain that nothing was done.
                 Err(error) if attempt < ATTEMPTS && is_passing(&error) => {
@@ -316,10 +325,10 @@ impl Lane {
                 self.synchronous = wanted;
             }
         }
-        let now = db.clock.now(connection).await?;
         let mode = (db.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
         let transaction = connection.begin_with_options(options).await.map_err(storage_error)?;
+        let now = db.clock.now(&transaction).await?;
         let tx = Tx::new(transaction, now, again);
         if !durable && db.backend() == DbBackend::Postgres {
             let sql = "SET LOCAL synchronous_commit = off";
@@ -342,6 +351,21 @@ impl Lane {
         ended.map_err(storage_error)?;
         Ok(value)
     }
+}
+
+/// Gives a server up that does not answer, and distrusts all connections when one was lost.
+async fn bounded<T>(db: &Db, limit: Duration, once: impl Future<Output = Result<T>>) -> Result<T> {
+    if db.backend() == DbBackend::Sqlite {
+        return once.await;
+    }
+    let result = tokio::time::timeout(limit, once).await.unwrap_or_else(|_| {
+        let message = format!("the database has not answered for {} s", limit.as_secs());
+        Err(Error::unavailable(message).with_reason("storage.unreachable"))
+    });
+    if result.as_ref().is_err_and(is_lost) {
+        db.connections.suspects.mark();
+    }
+    result
 }
 
 fn worth_another(error: &Error) -> bool {
