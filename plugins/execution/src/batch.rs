@@ -77,12 +77,12 @@ fn without_dependencies(requests: &[JobRequest], mode: &str) -> Result<()> {
 
 /// Each after the one before.
 fn chain(requests: &mut [JobRequest], stop_on_error: bool) {
-    for place in 0..requests.len() {
+    for (place, request) in requests.iter_mut().enumerate() {
         // A reference of its own may be a name that stands for something to its maker only.
-        requests[place].reference = Some(format!("#{place}"));
+        request.reference = Some(format!("#{place}"));
         if place > 0 {
-            requests[place].depends_on = vec![format!("#{}", place - 1)];
-            requests[place].runs_after_failure = !stop_on_error;
+            request.depends_on = vec![format!("#{}", place - 1)];
+            request.runs_after_failure = !stop_on_error;
         }
     }
 }

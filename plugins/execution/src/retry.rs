@@ -62,7 +62,7 @@ impl Attempt<'_> {
 
     fn gives_up_on(&self, error: &TaskError) -> bool {
         matches!(error.kind, FailureKind::InvalidInput | FailureKind::InvalidProgram)
-            || self.policy.give_up_on.iter().any(|class| *class == error.class)
+            || self.policy.give_up_on.contains(&error.class)
     }
 }
 

@@ -56,16 +56,6 @@ pub(crate) enum Stop {
     Release,
 }
 
-/// What became of asking for an execution to be cancelled.
-pub(crate) enum Cancelled {
-    /// It runs and is being stopped.
-    Stopping,
-    /// It had not begun, and is not held here any more.
-    Unbegun(Held),
-    /// It is not here.
-    Unknown,
-}
-
 /// Jobs held and run by this host.
 pub(crate) struct Backlog {
     state: Mutex<State>,
@@ -248,19 +238,16 @@ impl Backlog {
         self.ended.notify_waiters();
     }
 
-    /// Stops an execution, wherever it is.
-    pub(crate) fn cancel(&self, execution: Id, reason: Option<String>) -> Cancelled {
+    /// Stops an execution if it runs here. One that has not begun is given back and held no more.
+    pub(crate) fn cancel(&self, execution: Id, reason: Option<String>) -> Option<Held> {
         let mut state = self.lock();
         if let Some(stop) = state.running.get_mut(&execution) {
             // An error means that it has just ended.
             let _ = stop.take().map(|stop| stop.send(Stop::Cancel(reason)));
-            return Cancelled::Stopping;
+            return None;
         }
-        let place = state.held.iter().position(|held| held.claim.execution == execution);
-        match place.and_then(|place| state.held.remove(place)) {
-            Some(held) => Cancelled::Unbegun(held),
-            None => Cancelled::Unknown,
-        }
+        let place = state.held.iter().position(|held| held.claim.execution == execution)?;
+        state.held.remove(place)
     }
 
     /// Lets go of everything without a word: this host has lost it.
@@ -407,13 +394,12 @@ mod tests {
     async fn what_is_cancelled_before_it_begins_never_does() {
         let backlog = Backlog::new(1);
         let executions = admit(&backlog, 2);
-        assert!(matches!(backlog.cancel(executions[0], None), Cancelled::Unbegun(_)));
-        assert!(matches!(backlog.cancel(executions[0], None), Cancelled::Unknown));
+        assert!(backlog.cancel(executions[0], None).is_some());
+        assert!(backlog.cancel(executions[0], None).is_none());
         let mut begun = backlog.next().await.unwrap();
         assert_eq!(begun.held.claim.execution, executions[1]);
         assert!(begun.stop.try_recv().is_err());
-        let cancelled = backlog.cancel(executions[1], Some("enough".into()));
-        assert!(matches!(cancelled, Cancelled::Stopping));
+        assert!(backlog.cancel(executions[1], Some("enough".into())).is_none());
         assert!(matches!(begun.stop.await, Ok(Stop::Cancel(Some(reason))) if reason == "enough"));
     }
 

@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 
 use crate::backoff::Backoff;
 use crate::shared::Shared;
-use backlog::{Backlog, Cancelled, Held};
+use backlog::{Backlog, Held};
 use run::Unsettled;
 use settle::Settler;
 
@@ -147,7 +147,7 @@ impl Dispatch {
     /// Stops an execution if it is here.
     pub(crate) async fn cancel(&self, execution: Id) {
         let reason = lock(&self.reasons).get(&execution).cloned();
-        if let Cancelled::Unbegun(held) = self.backlog.cancel(execution, reason.clone()) {
+        if let Some(held) = self.backlog.cancel(execution, reason.clone()) {
             let verdict = Verdict::Cancelled(failure::cancelled(reason));
             self.settler.send(Unsettled::without_run(self.host.id, &held, verdict)).await;
         }
