@@ -8,6 +8,7 @@ mod build;
 mod dist;
 mod docs;
 mod failure;
+mod faults;
 mod golden;
 mod lint;
 mod new_plugin;
@@ -42,6 +43,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     new_plugin::SUBCOMMAND,
     golden::SUBCOMMAND,
     bench::SUBCOMMAND,
+    faults::SUBCOMMAND,
     dist::SUBCOMMAND,
 ];
 

@@ -6,47 +6,73 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
+use ratchet_plugin_api::Plugin as _;
 use ratchet_storage::Storage;
 use ratchet_testkit::TestHost;
 use ratchet_testkit::contract::{self, MakeStores, Report, Stores, make_stores};
 use serde_json::json;
 use support::Postgres;
 
-/// What is dropped when the checks are done: folders and databases.
-type Kept = Arc<Mutex<Vec<Box<dyn Send>>>>;
+/// The last database that was made, and what keeps it there. It is closed before the next one is
+/// opened, since a server lets only so many connections in.
+#[derive(Clone, Default)]
+struct Last(Arc<Mutex<Option<(Arc<Storage>, Kept)>>>);
 
-async fn stores(url: &str) -> Stores {
-    let config = json!({"database": {"url": url, "max_connections": 4}});
-    let storage = TestHost::new().start::<Storage>(config).await.unwrap();
-    let clock = Arc::clone(&storage);
-    Stores::new(&storage, move |by| clock.advance_clock(by).unwrap())
+/// What goes when a database is not needed any more: its folder, or itself.
+type Kept = Option<Box<dyn Send>>;
+
+impl Last {
+    async fn close(&self) {
+        let last = self.0.lock().unwrap().take();
+        if let Some((storage, _kept)) = last {
+            storage.stop().await.unwrap();
+        }
+    }
+
+    async fn open(&self, url: &str, kept: Kept) -> Stores {
+        let config = json!({"database": {"url": url, "max_connections": 4}});
+        let storage = TestHost::new().start::<Storage>(config).await.unwrap();
+        *self.0.lock().unwrap() = Some((Arc::clone(&storage), kept));
+        let clock = Arc::clone(&storage);
+        Stores::new(&storage, move |by| clock.advance_clock(by).unwrap())
+    }
 }
 
 fn in_memory() -> MakeStores {
-    make_stores(|| async { stores("sqlite::memory:").await })
+    let last = Last::default();
+    make_stores(move || {
+        let last = last.clone();
+        async move {
+            last.close().await;
+            last.open("sqlite::memory:", None).await
+        }
+    })
 }
 
 fn in_files() -> MakeStores {
-    let kept = Kept::default();
+    let last = Last::default();
     make_stores(move || {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("ratchet.db").display());
-        kept.lock().unwrap().push(Box::new(folder));
-        async move { stores(&url).await }
+        let last = last.clone();
+        async move {
+            last.close().await;
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite://{}", folder.path().join("ratchet.db").display());
+            last.open(&url, Some(Box::new(folder))).await
+        }
     })
 }
 
 /// None where there is no server.
 async fn on_postgres() -> Option<MakeStores> {
     Postgres::fresh().await?;
-    let kept = Kept::default();
+    let last = Last::default();
     Some(make_stores(move || {
-        let kept = Arc::clone(&kept);
+        let last = last.clone();
         async move {
+            last.close().await;
             let database = Postgres::fresh().await.unwrap();
             let url = database.url();
-            kept.lock().unwrap().push(Box::new(database));
-            stores(&url).await
+            last.open(&url, Some(Box::new(database))).await
         }
     }))
 }

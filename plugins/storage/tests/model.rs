@@ -86,7 +86,8 @@ where
             }
             stretch /= 2;
         }
-        panic!("seed {seed}: {why}\nthe shortest history that fails:\n{history:#?}");
+        let lines: Vec<String> = history.iter().map(|command| format!("{command:?}")).collect();
+        panic!("seed {seed}: {why}\nthe shortest history that fails:\n{}", lines.join("\n"));
     }
 }
 

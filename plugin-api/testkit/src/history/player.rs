@@ -244,6 +244,8 @@ impl<D: Database> Player<D> {
         let store = std::sync::Arc::clone(&self.real.jobs);
         let asked = request.clone();
         abandon(patience, async move { store.accept(asked).await }).await;
+        // What was begun may still be done until the store is closed.
+        self.real = self.database.open().await;
         let mut there = Vec::new();
         for job in &request.jobs {
             let found = self.real.jobs.get(Key::Id(job.id)).await;
@@ -337,6 +339,7 @@ impl<D: Database> Player<D> {
             |claimed| contract::settlement(attempt.host, claimed, verdict(Ending::Completed));
         let (store, real) = (std::sync::Arc::clone(&self.real.jobs), settlement(&attempt.real));
         abandon(patience, async move { store.settle(vec![real]).await }).await;
+        self.real = self.database.open().await;
         let job = self.real.jobs.get(Key::Id(attempt.real.job)).await;
         let job: Job = job.map_err(|error| error.to_string())?;
         if job.status == JobStatus::Completed && job.execution == attempt.real.execution {

@@ -16,8 +16,11 @@ impl State {
     pub(super) fn accept(&mut self, request: AcceptJobs) -> Result<Vec<Acceptance>> {
         let before = request.atomic.then(|| self.clone());
         let mut answers = Vec::new();
+        // Those of this request count whatever becomes of them.
+        let mut waiting = self.open.values().filter(|row| !row.had()).count() as u64;
         for (place, job) in request.jobs.into_iter().enumerate() {
-            let answer = self.accept_one(job, request.max_waiting);
+            let answer = self.accept_one(job, waiting, request.max_waiting);
+            waiting += u64::from(matches!(answer, Acceptance::Accepted { .. }));
             if let (Acceptance::Refused(error), Some(before)) = (&answer, &before) {
                 let error = error.clone().context(format!("job {} of the batch", place + 1));
                 *self = before.clone();
@@ -46,14 +49,13 @@ impl State {
         }
     }
 
-    fn accept_one(&mut self, new: NewJob, max_waiting: Option<u64>) -> Acceptance {
+    fn accept_one(&mut self, new: NewJob, waiting: u64, most: Option<u64>) -> Acceptance {
         match self.examine(&new) {
             Err(error) => return Acceptance::Refused(error),
             Ok(Some(known)) => return Acceptance::Duplicate(known),
             Ok(None) => {}
         }
-        let waiting = self.open.values().filter(|row| !row.had()).count() as u64;
-        if max_waiting.is_some_and(|most| waiting >= most) {
+        if most.is_some_and(|most| waiting >= most) {
             let message = format!("the queue is full: {waiting} jobs wait");
             let error = Error::new(Code::LimitExceeded, message).with_reason("queue.full");
             return Acceptance::Refused(error);

@@ -184,7 +184,7 @@ async fn bad_queries(world: World) -> Checked {
         ("status", FilterOp::Eq, "qeued"),
         ("number", FilterOp::Eq, "many"),
         ("queued_at", FilterOp::Gt, "yesterday"),
-        ("id", FilterOp::Eq, "42"),
+        ("id", FilterOp::Eq, "forty-two"),
         ("has_error", FilterOp::Eq, "perhaps"),
         ("status", FilterOp::Contains, "que"),
     ] {
