@@ -48,7 +48,10 @@ pub(crate) async fn task_changed(tx: &Tx, task: i64) -> Result<()> {
 /// What holds one waiting job is found out anew, after something about it has changed.
 pub(super) async fn job_changed(tx: &Tx, job: i64) -> Result<()> {
     let mut ledger = Ledger::default();
-    let sql = format!("SELECT hold, limiter, {NATURAL} FROM jobs WHERE number = $2 {{lock}}");
+    let sql = format!(
+        "SELECT hold, limiter, CAST({NATURAL} AS BIGINT) FROM jobs WHERE number = $2 \
+         {{lock}}"
+    );
     let Some(row) = query_one(tx, &sql, [tx.now.into(), job.into()]).await? else {
         return Ok(());
     };
