@@ -31,7 +31,8 @@ impl ResultStore for Storage {
         check_lives(db.read(), host, now).await?;
         // Most calls find nothing, and then nothing is written.
         let sql = format!(
-            "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE due_at <= $1 AND {WAITING} LIMIT 1) AS d"
+            "SELECT COUNT(*) FROM (\
+             SELECT 1 FROM deliveries WHERE due_at <= $1 AND {WAITING} LIMIT 1) AS d"
         );
         if max == 0 || query_number(db.read(), &sql, [now.into()]).await? == 0 {
             return Ok(Vec::new());

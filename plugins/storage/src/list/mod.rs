@@ -153,8 +153,13 @@ fn parts(source: &Source, query: &ListQuery, bound: &mut Bound) -> Result<Vec<Pa
     Ok(parts)
 }
 
-/// By what rows are sorted: the fields, each with whether the greatest comes first.
-struct Order(Vec<(&'static field::Field, bool)>);
+/// By what rows are sorted.
+struct Order {
+    /// The fields, each with whether the greatest comes first.
+    fields: Vec<(&'static field::Field, bool)>,
+    /// Whether among rows that are equal the newest comes first.
+    newest_first: bool,
+}
 
 impl Order {
     fn read(source: &Source, query: &ListQuery) -> Result<Self> {
@@ -169,16 +174,18 @@ impl Order {
         if let Some(last) = fields.iter().position(|(field, _)| field.name == "number") {
             fields.truncate(last + 1);
         }
-        Ok(Self(fields))
+        // In the direction of the key before, so that an index on that one serves.
+        let newest_first = query.sort.last().is_some_and(|sort| sort.descending);
+        Ok(Self { fields, newest_first })
     }
 
     fn ends_with_number(&self) -> bool {
-        self.0.last().is_some_and(|(field, _)| field.name == "number")
+        self.fields.last().is_some_and(|(field, _)| field.name == "number")
     }
 
     /// Within one arm, what is the same for all of its rows decides nothing.
     fn keys(&self, bound: &Bound, arm: usize, number: &str) -> String {
-        let keys = self.0.iter().filter(|(field, _)| !field.constant_in(arm));
+        let keys = self.fields.iter().filter(|(field, _)| !field.constant_in(arm));
         let keys = keys.map(|(field, descending)| {
             (*field, *descending, bound.expression(field, arm), field.nullable_in(arm))
         });
@@ -186,7 +193,7 @@ impl Order {
     }
 
     fn outer_keys(&self, bound: &Bound) -> String {
-        let keys = self.0.iter().enumerate().map(|(index, (field, descending))| {
+        let keys = self.fields.iter().enumerate().map(|(index, (field, descending))| {
             (*field, *descending, format!("k{index}"), field.nullable)
         });
         self.join(bound, keys, "number")
@@ -214,9 +221,7 @@ impl Order {
             keys.push(format!("{expression}{collation}{direction}{nothing}"));
         }
         if !self.ends_with_number() {
-            // In the direction of the key before, so that an index on that one serves.
-            let descending = self.0.last().is_some_and(|(_, descending)| *descending);
-            keys.push(format!("{number}{}", if descending { " DESC" } else { "" }));
+            keys.push(format!("{number}{}", if self.newest_first { " DESC" } else { "" }));
         }
         keys.join(", ")
     }
@@ -225,7 +230,7 @@ impl Order {
     fn arm(&self, source: &Source, part: &Part, bound: &Bound, most: u64) -> String {
         let arm = &source.arms[part.arm];
         let mut select = arm.select.to_owned();
-        for (index, (field, _)) in self.0.iter().enumerate() {
+        for (index, (field, _)) in self.fields.iter().enumerate() {
             select.push_str(&format!(", {} AS k{index}", bound.expression(field, part.arm)));
         }
         let keys = self.keys(bound, part.arm, arm.number);

@@ -93,6 +93,49 @@ async fn a_backup_is_restored_into_either_kind_of_database() {
     }
 }
 
+/// One backup for each schema there has been, made by the version that had it.
+const RELEASED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/released");
+
+#[tokio::test]
+async fn data_of_every_schema_there_has_been_comes_forward() {
+    let mut schemas = Vec::new();
+    for entry in std::fs::read_dir(RELEASED).unwrap() {
+        let file = entry.unwrap().path();
+        each(async |store: &Storage| {
+            store.restore(file.display().to_string(), false).await.unwrap();
+            let db = store.db().unwrap();
+            assert_eq!(db.schema().await.unwrap().applied, migration::known());
+            let task = TaskStore::get(store, Key::Name("addition".into())).await.unwrap();
+            assert_eq!(task.number, 1);
+            let executions = ExecutionStore::list(store, ListQuery::default()).await.unwrap();
+            let ended = executions.items.iter().filter(|it| it.finished_at.is_some());
+            assert_eq!(ended.count(), 2);
+            let output = executions.items[0].output.as_ref().map(Json::as_str);
+            assert_eq!(output, Some("[1.50]"));
+            assert_eq!(store.count().await.unwrap(), 1);
+            assert!(JobStore::list(store, ListQuery::default()).await.unwrap().total > Some(0));
+        })
+        .await;
+        schemas.push(file.file_stem().unwrap().to_string_lossy().into_owned());
+    }
+    schemas.sort();
+    assert_eq!(schemas, migration::known(), "each schema has a backup in {RELEASED}");
+}
+
+/// Makes the backup of the newest schema when a schema is released: run it by name, with the
+/// folder it goes to in `RATCHET_RELEASE_BACKUP`.
+#[tokio::test]
+#[ignore = "writes a file that is committed"]
+async fn a_backup_of_the_newest_schema_is_made() {
+    let folder = std::env::var("RATCHET_RELEASE_BACKUP").unwrap();
+    let store = started("sqlite::memory:").await;
+    furnish(&store).await;
+    let task = TaskStore::get(&*store, Key::Name("addition".into())).await.unwrap();
+    accepted(&store, task.id).await;
+    let name = migration::known().pop().unwrap();
+    store.backup(format!("{folder}/{name}.backup")).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_backup_that_is_not_whole_or_not_ours_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();

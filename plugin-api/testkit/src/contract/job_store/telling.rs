@@ -164,9 +164,9 @@ async fn sorting(world: World) -> Checked {
     for (field, descending, wanted) in [
         ("number", true, [3, 2, 1, 0]),
         ("finished_at", false, [0, 1, 2, 3]),
-        ("finished_at", true, [1, 0, 2, 3]),
+        ("finished_at", true, [1, 0, 3, 2]),
         ("priority", false, [2, 0, 1, 3]),
-        ("priority", true, [3, 0, 1, 2]),
+        ("priority", true, [3, 1, 0, 2]),
         ("run_at", true, [2, 3, 1, 0]),
     ] {
         let query = ListQuery::default().sort_by(field, descending);

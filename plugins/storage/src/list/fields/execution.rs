@@ -2,10 +2,10 @@
 
 use ratchet_plugin_api::model::{DeliveryStatus, ExecutionStatus};
 
-use super::{Arm, Codes, Field, Kind, Source, TASK, words};
+use super::{Arm, Codes, Field, Kind, RUNS, Source, TASK, words};
 
 const STATUS: &[Codes] = &[
-    Codes::Cases(&[(0, "x.hold <> 6"), (1, "x.hold = 6")]),
+    Codes::Cases(&[(0, "x.hold <> 6"), (1, RUNS)]),
     // The index leaves out those that succeeded, which is only noticed where that is said.
     Codes::Cases(&[
         (2, "x.status = 2"),

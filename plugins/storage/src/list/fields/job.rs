@@ -2,7 +2,7 @@
 
 use ratchet_plugin_api::model::{Hold, JobStatus, Priority};
 
-use super::{Codes, Field, Kind, TASK, words};
+use super::{Codes, Field, Kind, RUNS, TASK, words};
 
 /// The index leaves out those that succeeded, which is only noticed where that is said.
 const ENDED: Codes = Codes::Cases(&[
@@ -13,7 +13,7 @@ const ENDED: Codes = Codes::Cases(&[
 
 /// What a host has is held by nothing else, and has an index by that.
 const STATUS: &[Codes] =
-    &[Codes::Cases(&[(0, "x.status = 0"), (1, "x.hold = 6"), (2, "x.status = 2")]), ENDED];
+    &[Codes::Cases(&[(0, "x.status = 0"), (1, RUNS), (2, "x.status = 2")]), ENDED];
 
 /// A job that a host has is held by nothing.
 const HOLD: &[Codes] = &[

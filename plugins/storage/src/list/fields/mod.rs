@@ -16,3 +16,6 @@ use super::field::{Arm, Codes, Field, Kind, Source, words};
 
 /// The id of a task, by its number in `x`.
 const TASK: Kind = Kind::Link { column: &["x.task"], tables: &["tasks"] };
+
+/// What a host has: with the host there is an index for it, which is taken only if that is said.
+const RUNS: &str = "x.hold = 6 AND x.host > '00000000-0000-0000-0000-000000000000'";
