@@ -31,13 +31,18 @@ use sqlx::Connection as _;
 /// Says to this program that it is the one being watched, and where.
 const FOLDER: &str = "RATCHET_POWER_FOLDER";
 
+/// Says to it when a change counts as written.
+const SYNCHRONOUS: &str = "RATCHET_POWER_SYNCHRONOUS";
+
 /// The database's file, and the one in which the program notes what it was told.
 const DATABASE: &str = "ratchet.db";
 const TOLD: &str = "told";
 
 async fn open(folder: &Path) -> Arc<Storage> {
     let url = format!("sqlite://{}", folder.join(DATABASE).display());
-    let config = json!({"database": {"url": url, "max_connections": 2}});
+    let synchronous = std::env::var(SYNCHRONOUS).unwrap_or_else(|_| "full".to_owned());
+    let sqlite = json!({"synchronous": synchronous});
+    let config = json!({"database": {"url": url, "max_connections": 2, "sqlite": sqlite}});
     TestHost::new().start::<Storage>(config).await.unwrap()
 }
 
@@ -215,13 +220,13 @@ impl Random {
 }
 
 /// Runs the program under `strace`; gives what happened. None where there is no `strace`.
-fn watch(folder: &Path) -> Option<Vec<Event>> {
+fn watch(folder: &Path, synchronous: &str) -> Option<Vec<Event>> {
     let log = folder.join("strace.log");
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "-xx", "-s", "200000", "-o"]).arg(&log);
     command.args(["-e", "trace=pwrite64,write,fsync,fdatasync,ftruncate,unlink"]);
     command.arg(std::env::current_exe().unwrap()).args(["--exact", "watched"]);
-    command.env(FOLDER, folder).stdout(Stdio::null());
+    command.env(FOLDER, folder).env(SYNCHRONOUS, synchronous).stdout(Stdio::null());
     let status = match command.status() {
         Ok(status) => status,
         Err(error) => {
@@ -307,11 +312,28 @@ fn bytes_of(arguments: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_was_answered_survives_a_loss_of_power() {
+    cut("full").await.unwrap();
+}
+
+/// Else the test above would see nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_synced_is_seen_to_be_lost() {
+    if let Some(tried) = cut("normal").await.ok().flatten() {
+        panic!("the power was cut {tried} times and nothing was lost");
+    }
+}
+
+/// Cuts the power at many moments of one run, in which changes count as written when
+/// `synchronous` says; how often, unless there is no `strace`.
+///
+/// # Errors
+/// What was lost.
+async fn cut(synchronous: &str) -> Result<Option<u64>, String> {
     let number = |variable: &str, default: u64| {
         std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
     };
     let folder = tempfile::tempdir().unwrap();
-    let Some(events) = watch(folder.path()) else { return };
+    let Some(events) = watch(folder.path(), synchronous) else { return Ok(None) };
     let moments = events.iter().filter(|event| !matches!(event, Event::Changed(..))).count() as u64;
     assert!(moments > 600, "only {moments} moments were seen");
     let (cuts, seed) = (number("RATCHET_POWER_CUTS", 150), number("RATCHET_HISTORY_SEED", 1));
@@ -324,7 +346,7 @@ async fn whatever_was_answered_survives_a_loss_of_power() {
         let moment = !matches!(event, Event::Changed(..));
         if moment && random.below(moments) < cuts {
             tried += 1;
-            check(&files, &accepted, &completed, &mut random).await;
+            check(&files, &accepted, &completed, &mut random).await?;
         }
         match event {
             Event::Changed(file, change) => files.entry(file).or_default().uncertain.push(change),
@@ -339,7 +361,8 @@ async fn whatever_was_answered_survives_a_loss_of_power() {
     }
     eprintln!("the power was cut {tried} times at {moments} moments, seed {seed}");
     assert!(completed.len() > 300, "only {} jobs were completed", completed.len());
-    check(&files, &accepted, &completed, &mut random).await;
+    check(&files, &accepted, &completed, &mut random).await?;
+    Ok(Some(tried))
 }
 
 /// Opens the store on what a loss of power leaves.
@@ -348,7 +371,7 @@ async fn check(
     accepted: &BTreeSet<Id>,
     completed: &BTreeSet<Id>,
     random: &mut Random,
-) {
+) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     for (name, file) in files {
         std::fs::write(folder.path().join(name), file.after_loss(random)).unwrap();
@@ -364,17 +387,20 @@ async fn check(
             break;
         }
     }
-    for id in accepted {
-        assert!(jobs.contains_key(id), "the job {id} was accepted and is lost");
-    }
-    for id in completed {
-        let status = jobs[id].status;
-        assert_eq!(status, JobStatus::Completed, "the completion of {id} was recorded");
-    }
     store.stop().await.unwrap();
     let url = format!("sqlite://{}", folder.path().join(DATABASE).display());
     let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
     let sound: String =
         sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(sound, "ok");
+    if sound != "ok" {
+        return Err(format!("the database is damaged: {sound}"));
+    }
+    if let Some(id) = accepted.iter().find(|id| !jobs.contains_key(id)) {
+        return Err(format!("the job {id} was accepted and is lost"));
+    }
+    let undone = |id: &&Id| jobs[*id].status != JobStatus::Completed;
+    match completed.iter().find(undone) {
+        Some(id) => Err(format!("the completion of {id} was recorded and is lost")),
+        None => Ok(()),
+    }
 }
