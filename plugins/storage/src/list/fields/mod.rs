@@ -17,5 +17,6 @@ use super::field::{Arm, Codes, Field, Kind, Source, words};
 /// The id of a task, by its number in `x`.
 const TASK: Kind = Kind::Link { column: &["x.task"], tables: &["tasks"] };
 
-/// What a host has: with the host there is an index for it, which is taken only if that is said.
-const RUNS: &str = "x.hold = 6 AND x.host > '00000000-0000-0000-0000-000000000000'";
+/// What a host has. There is an index of these alone, which is not taken where rows are wanted in
+/// the order of their numbers unless their numbers are asked for first.
+const RUNS: &str = "x.number IN (SELECT r.number FROM jobs r WHERE r.hold = 6)";
