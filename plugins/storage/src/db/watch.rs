@@ -177,7 +177,8 @@ async fn look(
         let sql = "PRAGMA data_version";
         let Ok(counted) = query_number(&write, sql, []).await else { continue };
         seen = now;
-        if version.replace(counted).is_some_and(|before| before != counted) {
+        // The first count may hold what others wrote since this one began, so it is news too.
+        if version.replace(counted) != Some(counted) {
             watch.hear(ANYTHING);
             if let Ok(asked) = cancelling(&read).await {
                 watch.hear(asked.into_iter().map(Change::Cancel));
