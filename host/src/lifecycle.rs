@@ -295,6 +295,8 @@ fn start_elsewhere(
         replicas: replicas(plugin.settings.replicas),
         recycle_calls: plugin.settings.recycle_calls.into(),
         recycle_bytes: u64::from(plugin.settings.recycle_mb) << 20,
+        restart: plugin.settings.restart,
+        heartbeat: Duration::from_secs(plugin.settings.heartbeat_seconds.max(1).into()),
     };
     let registry = Arc::clone(&around.registry);
     let view = around.view(&manifest.id, Bindings::new());
@@ -339,11 +341,29 @@ fn answer(registry: &Registry, purpose: &Purpose, what: &str) -> Result<String> 
                 .collect();
             Ok(Value::from(providers).to_string())
         }
+        "workers" => Ok(workers(registry).to_string()),
         _ => Err(Error::new(
             Code::Unsupported,
             format!(
-                "this host does not know the question `{what}`; it knows `command` and `plugins`"
+                "this host does not know the question `{what}`; it knows `command`, `plugins` \
+                 and `workers`"
             ),
         )),
     }
+}
+
+/// The processes of all plugins placed elsewhere, each with its plugin's id.
+fn workers(registry: &Registry) -> Value {
+    let mut found: BTreeMap<(String, u64), Value> = BTreeMap::new();
+    for provider in registry.report() {
+        let described: Value = serde_json::from_str(&provider.description).unwrap_or_default();
+        for worker in described["workers"].as_array().into_iter().flatten() {
+            let mut worker = worker.clone();
+            worker["plugin"] = provider.plugin.clone().into();
+            // A process stands behind every service of its plugin.
+            let number = worker["worker"].as_u64().unwrap_or_default();
+            found.insert((provider.plugin.clone(), number), worker);
+        }
+    }
+    found.into_values().collect()
 }

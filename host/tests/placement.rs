@@ -138,6 +138,33 @@ async fn a_worker_killed_from_outside_costs_its_call_and_is_replaced() {
     running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_worker_is_not_replaced_where_configuration_says_so() {
+    let mut plugin = elsewhere(planned(SINGLE), 2);
+    plugin.settings.restart = false;
+    let (running, _) = start(vec![planned(TICKER), plugin]).await.expect("it starts");
+    let single = sink(&running, "single").unwrap();
+    let mut lost = Vec::new();
+    for _ in 0..2 {
+        let pid: i32 = ask(&single, json!("identify")).await.unwrap().parse().unwrap();
+        assert!(!lost.contains(&pid));
+        lost.push(pid);
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        while workers_of(&running)
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|it| it["pid"] == lost[lost.len() - 1])
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    let error = ask(&single, json!("identify")).await.unwrap_err();
+    assert_eq!((error.code, error.reason.as_deref()), (Code::Unavailable, Some("worker.none")));
+    running.stop().await;
+}
+
 /// What is known of the workers that live.
 fn workers_of(running: &Running) -> Value {
     let report = running.registry().report();

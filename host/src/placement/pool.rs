@@ -1,7 +1,7 @@
 //! The replicas of one plugin, and the services they stand behind.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,10 @@ pub struct PoolOptions {
     pub recycle_calls: u64,
     /// Resident bytes above which a worker is replaced between calls; 0 for never.
     pub recycle_bytes: u64,
+    /// Whether a worker that was lost is replaced.
+    pub restart: bool,
+    /// Time between two questions whether a worker still answers.
+    pub heartbeat: Duration,
 }
 
 /// The replicas of one plugin. Cheap to clone.
@@ -58,6 +62,8 @@ struct Shared {
     restart: Mutex<Restart>,
     next_number: AtomicU64,
     stopping: AtomicBool,
+    /// Workers that were lost and are not replaced.
+    lost: AtomicUsize,
 }
 
 /// Start failures in a row.
@@ -95,6 +101,7 @@ impl Pool {
             restart: Mutex::default(),
             next_number: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            lost: AtomicUsize::new(0),
             options: PoolOptions { replicas, ..options },
         });
         Self { shared }
@@ -179,8 +186,7 @@ impl Pool {
         let mut setup = shared.options.setup.clone();
         setup.worker = shared.next_number.fetch_add(1, Ordering::Relaxed);
         let voice = Voice { log: Arc::clone(&shared.log), print: crate::stdio::print };
-        let worker =
-            Worker::spawn(&shared.options.program, setup, Arc::clone(&shared.targets), voice)?;
+        let worker = Worker::spawn(&shared.options, setup, Arc::clone(&shared.targets), voice)?;
         let (pool, watched) = (self.clone(), Arc::clone(&worker));
         tokio::spawn(async move { pool.watch(&watched).await });
         Ok(worker)
@@ -201,7 +207,12 @@ impl Pool {
                 }
             }
         }
-        worker.death().await;
+        let death = worker.death().await;
+        if self.gives_up(worker, &death) {
+            lock(&self.shared.workers).retain(|other| other.number != worker.number);
+            self.do_without().await;
+            return;
+        }
         let mut workers = lock(&self.shared.workers);
         let before = workers.len();
         workers.retain(|other| other.number != worker.number);
@@ -216,6 +227,45 @@ impl Pool {
         }
     }
 
+    /// Whether the worker was lost, rather than ended by us, and is not to be replaced.
+    fn gives_up(&self, worker: &Worker, death: &Error) -> bool {
+        !self.shared.options.restart
+            && !self.shared.stopping.load(Ordering::Relaxed)
+            && !worker.retired.load(Ordering::Acquire)
+            && death.reason.as_deref() == Some("run.worker_lost")
+    }
+
+    /// Goes on with one worker fewer, or not at all if it was the last.
+    async fn do_without(&self) {
+        let lost = self.shared.lost.fetch_add(1, Ordering::AcqRel) + 1;
+        let left = self.shared.options.replicas.saturating_sub(lost);
+        tracing::error!(left, "a lost worker is not replaced, as configured");
+        if left == 0 {
+            self.shared.capacity.close();
+            return;
+        }
+        let calls = u32::try_from(self.shared.concurrency).unwrap_or(u32::MAX);
+        if let Ok(permits) = Arc::clone(&self.shared.capacity).acquire_many_owned(calls).await {
+            permits.forget();
+        }
+    }
+
+    /// How many workers there may be.
+    fn places(&self) -> usize {
+        self.shared.options.replicas.saturating_sub(self.shared.lost.load(Ordering::Acquire))
+    }
+
+    /// Why no call is taken any more.
+    fn closed(&self) -> Error {
+        if self.places() > 0 || self.shared.stopping.load(Ordering::Relaxed) {
+            return Error::new(Code::Gone, "the workers were stopped");
+        }
+        Error::unavailable(
+            "all workers were lost, and `restart: false` keeps them from coming back",
+        )
+        .with_reason("worker.none")
+    }
+
     /// Waits for a worker that can take a call, within the call's time.
     pub(super) async fn lease(&self, call: &Call) -> Result<Lease> {
         let waiting = Arc::clone(&self.shared.capacity).acquire_owned();
@@ -226,7 +276,7 @@ impl Pool {
                     .with_reason("worker.busy")
             })?,
         };
-        let permit = permit.map_err(|_| Error::new(Code::Gone, "the workers were stopped"))?;
+        let permit = permit.map_err(|_| self.closed())?;
         let worker = self.pick()?;
         let lease = Lease::new(self.clone(), worker, permit);
         lease.ready().await?;
@@ -244,7 +294,7 @@ impl Pool {
         let worker = match best {
             Some(worker) if worker.in_flight.load(Ordering::Relaxed) == 0 => worker,
             Some(worker)
-                if workers.len() >= self.shared.options.replicas
+                if workers.len() >= self.places()
                     && worker.in_flight.load(Ordering::Relaxed) < self.shared.concurrency =>
             {
                 worker
@@ -261,8 +311,8 @@ impl Pool {
     }
 
     fn check_pause(&self) -> Result<()> {
-        if self.shared.stopping.load(Ordering::Relaxed) {
-            return Err(Error::new(Code::Gone, "the workers were stopped"));
+        if self.shared.stopping.load(Ordering::Relaxed) || self.places() == 0 {
+            return Err(self.closed());
         }
         let restart = lock(&self.shared.restart);
         match (&restart.last, restart.not_before) {

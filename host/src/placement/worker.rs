@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -19,10 +18,8 @@ use super::death;
 use super::frame::Frame;
 use super::memory::Meter;
 use super::peer::{Peer, Targets};
+use super::pool::PoolOptions;
 use crate::view::LogSink;
-
-/// How often a worker is asked whether it is there.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// How many heartbeats in a row may go unanswered.
 const HEARTBEATS_MISSED_MAX: usize = 3;
@@ -43,6 +40,8 @@ pub(super) struct Worker {
     pub(super) number: u64,
     pub(super) peer: Peer,
     pub(super) pid: u32,
+    /// Time between two questions whether it is there.
+    heartbeat: Duration,
     /// Calls it is answering.
     pub(super) in_flight: AtomicUsize,
     /// Calls it has answered.
@@ -67,14 +66,14 @@ impl Worker {
     /// Starts a process; it is ready when [`Worker::ready`] says so. Call it on a thread that
     /// lasts: the kernel ends the worker together with the thread that started it.
     pub(super) fn spawn(
-        program: &Path,
+        options: &PoolOptions,
         setup: WorkerSetup,
         targets: Targets,
         voice: Voice,
     ) -> Result<Arc<Self>> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let mut child = Command::new(program)
+        let mut child = Command::new(&options.program)
             .arg0("ratchet")
             .args(["--worker", "--worker-id", &setup.worker.to_string()])
             .env_clear()
@@ -93,6 +92,7 @@ impl Worker {
             answered: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             memory: Meter::new(pid, setup.memory_bytes),
+            heartbeat: options.heartbeat,
             state: watch::Sender::new(State::Starting),
             kill: Notify::new(),
             kill_reason: Mutex::default(),
@@ -172,7 +172,7 @@ impl Worker {
 
     async fn heartbeat(&self) {
         loop {
-            tokio::time::sleep(HEARTBEAT).await;
+            tokio::time::sleep(self.heartbeat).await;
             let missed = self.unanswered_pings.fetch_add(1, Ordering::Relaxed);
             if missed >= HEARTBEATS_MISSED_MAX {
                 self.kill(

@@ -186,7 +186,12 @@ impl<'a> Planner<'a> {
             .map(|&index| {
                 let manifest = &self.plugins[index].manifest;
                 let required = before(&manifest.requires, index);
-                Waiting { index, required, wanted: before(&manifest.wants, index) }
+                let mut wanted = before(&manifest.wants, index);
+                // What its commands need ends after it too, where it is there.
+                for command in &manifest.commands {
+                    wanted.extend(before(&command.needs, index));
+                }
+                Waiting { index, required, wanted }
             })
             .collect();
         let mut levels: BTreeMap<usize, usize> = BTreeMap::new();

@@ -67,7 +67,7 @@ pub struct Submitted {
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// It was accepted.
-    Submitted(Submitted),
+    Submitted(Box<Submitted>),
     /// It was refused.
     Refused(Error),
 }

@@ -21,7 +21,7 @@ pub(crate) async fn submit(shared: &Arc<Shared>, request: JobRequest) -> Result<
     if !request.depends_on.is_empty() {
         let answers = submit_many(shared, vec![request], false, None).await?;
         return match answers.into_iter().next() {
-            Some(Answer::Submitted(submitted)) => Ok(submitted),
+            Some(Answer::Submitted(submitted)) => Ok(*submitted),
             Some(Answer::Refused(error)) => Err(error),
             None => Err(no_answer()),
         };
@@ -72,7 +72,7 @@ pub(crate) async fn submit_many(
         for ((place, prepared), acceptance) in places.into_iter().zip(taken).zip(acceptances) {
             let Prepared { job, task } = prepared;
             answers[place] = Some(match submitted(shared, job, &task, acceptance).await {
-                Ok(submitted) => Answer::Submitted(submitted),
+                Ok(submitted) => Answer::Submitted(Box::new(submitted)),
                 Err(error) => Answer::Refused(error),
             });
         }

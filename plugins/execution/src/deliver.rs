@@ -44,7 +44,9 @@ pub(crate) async fn deliver(shared: Arc<Shared>, host: Id, mut stopping: watch::
                     continue;
                 }
                 Err(error) => {
-                    if backoff.failures() == 0 {
+                    // A host that has not entered yet is about to.
+                    let enters = error.reason.as_deref() == Some("host.expired");
+                    if backoff.failures() == 0 && !enters {
                         tracing::warn!(%error, "deliveries cannot be taken; trying again");
                     }
                     hungry = false;

@@ -66,9 +66,12 @@ pub(super) struct Row {
     pub(super) progress: Option<Progress>,
 }
 
+/// Where a job stands among others: its time less its priority's advance, then its number.
+pub(super) type Rank = (i64, i64);
+
 impl Row {
     /// Where it stands among ready jobs; the smallest goes first.
-    pub(super) fn rank(&self) -> (i64, i64) {
+    pub(super) fn rank(&self) -> Rank {
         let advance = advance(self.job.priority).as_micros() as i64;
         (self.job.run_at.as_microseconds() - advance, self.job.number)
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ratchet_plugin_api::model::{FailureKind, Hold, Id, JobStatus, RateLimit, Timestamp};
 use ratchet_plugin_api::services::Change;
 
-use super::state::{LimiterRow, Row, State, task_error};
+use super::state::{LimiterRow, Rank, Row, State, task_error};
 
 impl State {
     /// Lets everything happen that follows from the time and from what has changed.
@@ -66,7 +66,7 @@ impl State {
                 row.admitted = false;
             }
         }
-        let mut queues: BTreeMap<String, Vec<((i64, i64), Id)>> = BTreeMap::new();
+        let mut queues: BTreeMap<String, Vec<(Rank, Id)>> = BTreeMap::new();
         for row in self.open.values() {
             let waits = !row.had() && !row.admitted && self.obstacle(row) == Hold::None;
             if let (true, Some(limiter)) = (waits, &row.job.limiter) {

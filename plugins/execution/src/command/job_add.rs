@@ -264,7 +264,8 @@ fn row(answer: &Answer, task: String) -> Vec<Cell> {
             "".into(),
             error.full_message().into(),
         ],
-        Answer::Submitted(Submitted { job, duplicate }) => {
+        Answer::Submitted(submitted) => {
+            let Submitted { job, duplicate } = &**submitted;
             let ran = job.finished_at.zip(job.started_at).map(|(end, start)| end.since(start));
             let took = ran.map(|ran| took(u64::try_from(ran.as_micros()).unwrap_or(u64::MAX)));
             let note = match (&job.error, duplicate) {
