@@ -9,9 +9,10 @@ use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
 
-/// Rows in one statement of SQLite, largest first. Larger ones are no quicker, and each statement
-/// that is kept takes memory in proportion.
-const SIZES: [usize; 4] = [64, 16, 4, 1];
+/// Rows in one statement of SQLite, largest first. Each statement that is kept takes memory in
+/// proportion to its values, so that there is a limit to these too.
+const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+const VALUES: usize = 4096;
 
 /// What a column holds. PostgreSQL's driver takes no arrays with nothing in some places, so what
 /// may be absent crosses as a value that nothing else has.
@@ -144,7 +145,7 @@ impl Rows {
         }
         let (width, mut rest) = (self.columns.len(), self.values.as_slice());
         let mut statements = Vec::new();
-        for size in SIZES {
+        for size in SIZES.into_iter().filter(|size| *size == 1 || size * width <= VALUES) {
             while rest.len() >= size * width {
                 let (part, others) = rest.split_at(size * width);
                 statements.push(self.in_parameters(template, scalars, part));

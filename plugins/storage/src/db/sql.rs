@@ -1,6 +1,7 @@
 //! Running SQL: one text for both databases.
 //!
-//! Parameters are `$1`, `$2` and so on. `{lock}`, `{skip}` and `{share}` stand for locking clauses,
+//! Parameters are `$1`, `$2` and so on. `{lock}`, `{lock_j}` (of the
+//! table called `j` only), `{skip}` and `{share}` stand for locking clauses,
 //! of which SQLite needs none, since whoever writes there is alone. `{rows}` is a table of many
 //! given rows, see [`Rows`].
 
@@ -21,6 +22,8 @@ pub(crate) fn text(backend: DbBackend, template: &str) -> Cow<'_, str> {
         DbBackend::Sqlite => ["", "", ""],
         _ => ["FOR UPDATE", "FOR UPDATE SKIP LOCKED", "FOR KEY SHARE"],
     };
+    let lock_j = if lock.is_empty() { "" } else { "FOR UPDATE OF j" };
+    let template = template.replace("{lock_j}", lock_j);
     template.replace("{lock}", lock).replace("{skip}", skip).replace("{share}", share).into()
 }
 

@@ -96,7 +96,18 @@ pub(super) async fn claim_numbers(
 }
 
 async fn taken(tx: &Tx, rows: Vec<QueryResult>) -> Result<Vec<Taken>> {
-    let mut jobs: Vec<Taken> = rows.iter().map(|row| read(row, tx.now)).collect::<Result<_>>()?;
+    // Jobs of one kind mostly have the same, which then is read once.
+    let mut last: Option<(String, Spec)> = None;
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (text, max_retries): (String, i64) = (get(row, 12)?, get(row, 8)?);
+        let spec = match last.take() {
+            Some((same, spec)) if same == text => spec.with_retries(max_retries),
+            _ => Spec::read(&text, max_retries)?,
+        };
+        jobs.push(read(row, spec.clone(), tx.now)?);
+        last = Some((text, spec));
+    }
     jobs.sort_unstable_by_key(|job| (job.rank, job.number));
     let mut ledger = Ledger::default();
     for key in jobs.iter().filter_map(|job| job.limiter.as_deref()) {
@@ -106,9 +117,8 @@ async fn taken(tx: &Tx, rows: Vec<QueryResult>) -> Result<Vec<Taken>> {
     Ok(jobs)
 }
 
-fn read(row: &QueryResult, now: i64) -> Result<Taken> {
+fn read(row: &QueryResult, spec: Spec, now: i64) -> Result<Taken> {
     let number = get(row, 0)?;
-    let spec = Spec::read(&get::<String>(row, 12)?, get(row, 8)?)?;
     let count = |column| get::<i64>(row, column).map(|value| u32::try_from(value).unwrap_or(0));
     let job = ClaimedJob {
         job: id(get(row, 2)?),

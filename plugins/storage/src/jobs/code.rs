@@ -74,12 +74,17 @@ pub(super) struct Spec {
 impl Spec {
     /// Reads what is kept, with the present number of retries.
     pub(super) fn read(text: &str, max_retries: i64) -> Result<Self> {
-        let mut spec: Self = serde_json::from_str(text).map_err(|error| {
+        let spec: Self = serde_json::from_str(text).map_err(|error| {
             Error::wrap(Code::Internal, "what is stored of a job cannot be read", &error)
                 .with_reason("storage.corrupt")
         })?;
-        spec.retry.max_retries = u32::try_from(max_retries).unwrap_or_default();
-        Ok(spec)
+        Ok(spec.with_retries(max_retries))
+    }
+
+    /// The same with this number of retries.
+    pub(super) fn with_retries(mut self, max_retries: i64) -> Self {
+        self.retry.max_retries = u32::try_from(max_retries).unwrap_or_default();
+        self
     }
 }
 

@@ -6,7 +6,9 @@ use ratchet_plugin_api::Result;
 use ratchet_plugin_api::model::{FailureKind, HttpExchange, LogLine, NewDelivery};
 use ratchet_plugin_api::services::Change;
 
-use super::code::{CANCELLED, COMPLETED, FAILED, Fault, READY, RUN_CANCELLED, RUN_FAILED, id, raw};
+use super::code::{
+    CANCELLED, COMPLETED, FAILED, Fault, HAD, READY, RUN_CANCELLED, RUN_FAILED, id, raw,
+};
 use super::facts::{Hot, hot_by_number, tasks_by_number};
 use super::limiter::Ledger;
 use crate::db::{Cell, Kind, Numbered, Rows, Tx, execute_rows, get, query, query_one, query_rows};
@@ -134,9 +136,32 @@ async fn record_deliveries(tx: &Tx, attempts: &[Attempt<'_>]) -> Result<()> {
     execute_rows(tx, sql, &rows, &[tx.now.into()]).await.map(drop)
 }
 
+/// A job on its way out of the queue.
+pub(super) struct Leaving {
+    pub(super) number: i64,
+    pub(super) id: uuid::Uuid,
+    pub(super) hold: i64,
+    pub(super) limiter: Option<String>,
+    pub(super) unique_key: Option<String>,
+    pub(super) waiting_for: i64,
+}
+
+impl From<Hot> for Leaving {
+    fn from(hot: Hot) -> Self {
+        Self {
+            number: hot.number,
+            id: hot.id,
+            hold: hot.hold,
+            limiter: hot.limiter,
+            unique_key: hot.unique_key,
+            waiting_for: hot.waiting_for,
+        }
+    }
+}
+
 /// A job that ends, its last attempt being recorded.
 pub(super) struct JobEnd {
-    pub(super) hot: Hot,
+    pub(super) job: Leaving,
     pub(super) status: i64,
     pub(super) fault: Option<Fault>,
 }
@@ -168,7 +193,7 @@ async fn record_unbegun(tx: &Tx, jobs: Vec<Unbegun>) -> Result<Vec<JobEnd>> {
     record(tx, &attempts).await?;
     let ends = jobs.into_iter().map(|job| {
         let Unbegun { hot, status, fault } = job;
-        JobEnd { hot, status, fault: Some(fault) }
+        JobEnd { job: hot.into(), status, fault: Some(fault) }
     });
     Ok(ends.collect())
 }
@@ -195,25 +220,25 @@ pub(super) async fn end(tx: &Tx, ledger: &mut Ledger, jobs: Vec<JobEnd>) -> Resu
         for end in &ends {
             let fault = end.fault.as_ref();
             rows.push([
-                end.hot.number.value(),
+                end.job.number.value(),
                 end.status.value(),
                 fault.map(|fault| fault.message.clone()).value(),
                 fault.map(|fault| fault.text.clone()).value(),
             ]);
-            match &end.hot.limiter {
-                Some(key) if end.hot.had() => ledger.ended(key),
-                Some(key) if end.hot.hold == READY => ledger.withdrawn(key, 1),
+            match &end.job.limiter {
+                Some(key) if end.job.hold == HAD => ledger.ended(key),
+                Some(key) if end.job.hold == READY => ledger.withdrawn(key, 1),
                 _ => {}
             }
-            tx.tell_ended(id(end.hot.id));
+            tx.tell_ended(id(end.job.id));
         }
         execute_rows(tx, MOVE, &rows, &[tx.now.into()]).await?;
-        let numbers = Rows::numbers(ends.iter().map(|end| end.hot.number));
+        let numbers = Rows::numbers(ends.iter().map(|end| end.job.number));
         let sql = "DELETE FROM jobs WHERE number IN (SELECT r.number FROM ({rows}) r)";
         execute_rows(tx, sql, &numbers, &[]).await?;
         free_keys(tx, &ends).await?;
-        let waiting = ends.iter().filter(|end| end.hot.waiting_for > 0);
-        let waiting = Rows::numbers(waiting.map(|end| end.hot.number));
+        let waiting = ends.iter().filter(|end| end.job.waiting_for > 0);
+        let waiting = Rows::numbers(waiting.map(|end| end.job.number));
         let sql = "DELETE FROM job_dependencies WHERE job IN (SELECT r.number FROM ({rows}) r)";
         execute_rows(tx, sql, &waiting, &[]).await?;
         ends = dependents(tx, ledger, &ends).await?;
@@ -226,8 +251,8 @@ async fn free_keys(tx: &Tx, ends: &[JobEnd]) -> Result<()> {
     const COLUMNS: &[(&str, Kind)] = &[("key", Kind::Text), ("job", Kind::Id)];
     let mut rows = Rows::new(COLUMNS);
     for end in ends {
-        if let Some(key) = &end.hot.unique_key {
-            rows.push([key.as_str().value(), end.hot.id.value()]);
+        if let Some(key) = &end.job.unique_key {
+            rows.push([key.as_str().value(), end.job.id.value()]);
         }
     }
     let sql = "DELETE FROM unique_keys WHERE key IN (SELECT u.key FROM ({rows}) r \
@@ -241,10 +266,10 @@ async fn dependents(tx: &Tx, ledger: &mut Ledger, ends: &[JobEnd]) -> Result<Vec
     if query_one(tx, "SELECT 1 FROM job_dependencies LIMIT 1", []).await?.is_none() {
         return Ok(Vec::new());
     }
-    let numbers = Rows::numbers(ends.iter().map(|end| end.hot.number));
+    let numbers = Rows::numbers(ends.iter().map(|end| end.job.number));
     let sql = "SELECT d.needs, d.job, d.runs_after_failure FROM ({rows}) r \
         CROSS JOIN job_dependencies d WHERE d.needs = r.number";
-    let ended: HashMap<i64, &JobEnd> = ends.iter().map(|end| (end.hot.number, end)).collect();
+    let ended: HashMap<i64, &JobEnd> = ends.iter().map(|end| (end.job.number, end)).collect();
     let mut given_up: HashMap<i64, uuid::Uuid> = HashMap::new();
     let mut freed: Vec<i64> = Vec::new();
     for row in query_rows(tx, sql, &numbers, &[]).await? {
@@ -253,7 +278,7 @@ async fn dependents(tx: &Tx, ledger: &mut Ledger, ends: &[JobEnd]) -> Result<Vec
         if end.status == COMPLETED || get(&row, 2)? {
             freed.push(job);
         } else {
-            given_up.entry(job).or_insert(end.hot.id);
+            given_up.entry(job).or_insert(end.job.id);
         }
     }
     let sql = "DELETE FROM job_dependencies WHERE needs IN (SELECT r.number FROM ({rows}) r)";

@@ -92,7 +92,6 @@ pub(super) struct Hot {
     pub(super) task: i64,
     pub(super) hold: i64,
     pub(super) execution: Uuid,
-    pub(super) host: Option<Uuid>,
     pub(super) attempt: i64,
     pub(super) crashes: i64,
     pub(super) cancelling: bool,
@@ -103,7 +102,7 @@ pub(super) struct Hot {
     pub(super) waiting_for: i64,
 }
 
-const HOT: &str = "SELECT number, id, task, hold, execution, host, attempt, crashes, cancelling, \
+const HOT: &str = "SELECT number, id, task, hold, execution, attempt, crashes, cancelling, \
     limiter, unique_key, run_at, priority, waiting_for FROM jobs WHERE";
 
 impl Hot {
@@ -114,15 +113,14 @@ impl Hot {
             task: get(row, 2)?,
             hold: get(row, 3)?,
             execution: get(row, 4)?,
-            host: get(row, 5)?,
-            attempt: get(row, 6)?,
-            crashes: get(row, 7)?,
-            cancelling: get(row, 8)?,
-            limiter: get(row, 9)?,
-            unique_key: get(row, 10)?,
-            run_at: get(row, 11)?,
-            priority: get(row, 12)?,
-            waiting_for: get(row, 13)?,
+            attempt: get(row, 5)?,
+            crashes: get(row, 6)?,
+            cancelling: get(row, 7)?,
+            limiter: get(row, 8)?,
+            unique_key: get(row, 9)?,
+            run_at: get(row, 10)?,
+            priority: get(row, 11)?,
+            waiting_for: get(row, 12)?,
         })
     }
 
@@ -130,13 +128,6 @@ impl Hot {
     pub(super) const fn had(&self) -> bool {
         self.hold == HAD
     }
-}
-
-/// The jobs with these ids that have not ended, kept from changing by others.
-pub(super) async fn hot_by_id(tx: &Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Hot>> {
-    let sql = format!("{HOT} id IN (SELECT r.id FROM ({{rows}}) r) ORDER BY number {{lock}}");
-    let rows = query_rows(tx, &sql, &Rows::ids(ids), &[]).await?;
-    rows.iter().map(Hot::read).collect()
 }
 
 /// The jobs with these numbers that have not ended, kept from changing by others.

@@ -60,7 +60,7 @@ pub(super) async fn again(tx: &Tx, ledger: &mut Ledger, jobs: Vec<Again>) -> Res
             if job.crashed {
                 crashes.push(job.hot.number);
             }
-            ends.push(JobEnd { hot: job.hot, status, fault: Some(job.fault) });
+            ends.push(JobEnd { job: job.hot.into(), status, fault: Some(job.fault) });
             continue;
         }
         let hot = &job.hot;
@@ -160,7 +160,10 @@ async fn give_up_released(tx: &Tx, ledger: &mut Ledger, jobs: Vec<Hot>) -> Resul
         })
         .collect();
     record(tx, &attempts).await?;
-    let ends =
-        jobs.into_iter().map(|hot| JobEnd { hot, status: CANCELLED, fault: Some(fault.clone()) });
+    let ends = jobs.into_iter().map(|hot| JobEnd {
+        job: hot.into(),
+        status: CANCELLED,
+        fault: Some(fault.clone()),
+    });
     end(tx, ledger, ends.collect()).await
 }

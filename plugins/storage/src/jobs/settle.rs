@@ -7,34 +7,25 @@ use ratchet_plugin_api::services::{Settled, Settlement, Verdict};
 use uuid::Uuid;
 
 use super::code::{
-    CANCELLED, COMPLETED, FAILED, Fault, RUN_CANCELLED, RUN_COMPLETED, RUN_FAILED, micros, raw,
+    CANCELLED, COMPLETED, FAILED, Fault, HAD, RUN_CANCELLED, RUN_COMPLETED, RUN_FAILED, micros, raw,
 };
-use super::ending::{Attempt, JobEnd, end, record};
-use super::facts::{Hot, hot_by_id};
+use super::ending::{Attempt, JobEnd, Leaving, end, record};
+use super::facts::{Hot, hot_by_number};
 use super::limiter::Ledger;
 use super::retry::{Again, again, release};
-use crate::db::{Rows, Tx, get, query_rows};
+use crate::db::{Cell, Kind, Rows, Tx, get, query_rows};
 
 /// Records how attempts ended; the answer has one entry for each, in order.
 pub(crate) async fn settle(tx: &Tx, settlements: &[&Settlement]) -> Result<Vec<Settled>> {
-    let ids = settlements.iter().map(|settlement| raw(settlement.job));
-    let hots = hot_by_id(tx, ids).await?;
-    let mut hots: HashMap<Uuid, Hot> = hots.into_iter().map(|hot| (hot.id, hot)).collect();
+    let mut held = held(tx, settlements).await?;
     let recorded = recorded_before(tx, settlements).await?;
     let mut answers = Vec::with_capacity(settlements.len());
-    let mut due: Vec<(&Settlement, Hot, Option<Fault>)> = Vec::with_capacity(settlements.len());
+    let mut due: Vec<(&Settlement, Leaving, Option<Fault>)> = Vec::with_capacity(settlements.len());
     for settlement in settlements {
-        let job = raw(settlement.job);
-        let fits = hots.get(&job).is_some_and(|hot| {
-            hot.had()
-                && hot.host == Some(raw(settlement.host))
-                && hot.execution == raw(settlement.execution)
-        });
         // Taken out: the same attempt is settled once.
-        let hot = if fits { hots.remove(&job) } else { None };
-        match hot {
-            Some(hot) => {
-                due.push((settlement, hot, fault_of(&settlement.verdict)?));
+        match held.remove(&raw(settlement.execution)) {
+            Some(job) => {
+                due.push((settlement, job, fault_of(&settlement.verdict)?));
                 answers.push(Settled::Recorded);
             }
             None if recorded.contains(&raw(settlement.execution)) => {
@@ -46,20 +37,23 @@ pub(crate) async fn settle(tx: &Tx, settlements: &[&Settlement]) -> Result<Vec<S
     let attempts: Vec<Attempt<'_>> = due
         .iter()
         .filter(|(settlement, ..)| settlement.verdict != Verdict::Released)
-        .map(|(settlement, hot, fault)| attempt_of(tx.now, settlement, hot, fault.as_ref()))
+        .map(|(settlement, job, fault)| attempt_of(tx.now, settlement, job.number, fault.as_ref()))
         .collect();
     record(tx, &attempts).await?;
+    let mut staying = staying(tx, &due).await?;
     let (mut ends, mut agains, mut released) = (Vec::new(), Vec::new(), Vec::new());
-    for (settlement, hot, fault) in due {
-        match (&settlement.verdict, fault) {
-            (Verdict::Retry { delay_ms, crashed, .. }, Some(fault)) => {
+    for (settlement, job, fault) in due {
+        match (&settlement.verdict, fault, staying.remove(&job.number)) {
+            (Verdict::Retry { delay_ms, crashed, .. }, Some(fault), Some(hot)) => {
                 let (delay, crashed) = (micros(*delay_ms), *crashed);
                 agains.push(Again { hot, fault, delay, crashed });
             }
-            (Verdict::Released, _) => released.push(hot),
-            (Verdict::Failed(_), fault) => ends.push(JobEnd { hot, status: FAILED, fault }),
-            (Verdict::Cancelled(_), fault) => ends.push(JobEnd { hot, status: CANCELLED, fault }),
-            (_, fault) => ends.push(JobEnd { hot, status: COMPLETED, fault }),
+            (Verdict::Released, _, Some(hot)) => released.push(hot),
+            (Verdict::Failed(_), fault, _) => ends.push(JobEnd { job, status: FAILED, fault }),
+            (Verdict::Cancelled(_), fault, _) => {
+                ends.push(JobEnd { job, status: CANCELLED, fault });
+            }
+            (_, fault, _) => ends.push(JobEnd { job, status: COMPLETED, fault }),
         }
     }
     let mut ledger = Ledger::default();
@@ -68,6 +62,46 @@ pub(crate) async fn settle(tx: &Tx, settlements: &[&Settlement]) -> Result<Vec<S
     release(tx, &mut ledger, released).await?;
     ledger.settle(tx).await?;
     Ok(answers)
+}
+
+/// The attempts of these that their hosts still have, by execution.
+async fn held(tx: &Tx, settlements: &[&Settlement]) -> Result<HashMap<Uuid, Leaving>> {
+    const COLUMNS: &[(&str, Kind)] =
+        &[("id", Kind::Id), ("execution", Kind::Id), ("host", Kind::Id)];
+    let mut rows = Rows::new(COLUMNS);
+    for settlement in settlements {
+        let (execution, host) = (raw(settlement.execution), raw(settlement.host));
+        rows.push([raw(settlement.job).value(), execution.value(), host.value()]);
+    }
+    // As little as possible: most of these end, and need no more.
+    let sql = "SELECT j.number, j.id, j.execution, j.limiter, j.unique_key FROM ({rows}) r \
+        CROSS JOIN jobs j WHERE j.id = r.id AND j.execution = r.execution AND j.host = r.host \
+        AND j.hold = 6 ORDER BY j.number {lock_j}";
+    let rows = query_rows(tx, sql, &rows, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            let job = Leaving {
+                number: get(row, 0)?,
+                id: get(row, 1)?,
+                hold: HAD,
+                limiter: get(row, 3)?,
+                unique_key: get(row, 4)?,
+                waiting_for: 0,
+            };
+            Ok((get(row, 2)?, job))
+        })
+        .collect()
+}
+
+/// Those that stay in the queue, with everything that decides how, by number.
+async fn staying(
+    tx: &Tx,
+    due: &[(&Settlement, Leaving, Option<Fault>)],
+) -> Result<HashMap<i64, Hot>> {
+    let stays = |verdict: &Verdict| matches!(verdict, Verdict::Retry { .. } | Verdict::Released);
+    let numbers = due.iter().filter(|(settlement, ..)| stays(&settlement.verdict));
+    let hots = hot_by_number(tx, numbers.map(|(_, job, _)| job.number)).await?;
+    Ok(hots.into_iter().map(|hot| (hot.number, hot)).collect())
 }
 
 fn fault_of(verdict: &Verdict) -> Result<Option<Fault>> {
@@ -82,7 +116,7 @@ fn fault_of(verdict: &Verdict) -> Result<Option<Fault>> {
 fn attempt_of<'a>(
     now: i64,
     settlement: &'a Settlement,
-    hot: &Hot,
+    job: i64,
     fault: Option<&'a Fault>,
 ) -> Attempt<'a> {
     let (status, output) = match &settlement.verdict {
@@ -91,8 +125,8 @@ fn attempt_of<'a>(
         _ => (RUN_FAILED, None),
     };
     Attempt {
-        job: hot.number,
-        execution: hot.execution,
+        job,
+        execution: raw(settlement.execution),
         status,
         output,
         fault,

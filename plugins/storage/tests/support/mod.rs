@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 /// A database of its own on a PostgreSQL server, dropped with it.
-pub struct Postgres {
+pub(crate) struct Postgres {
     server: String,
     name: String,
 }
@@ -23,7 +23,7 @@ impl Postgres {
     ///
     /// # Panics
     /// In CI when there is none.
-    pub async fn fresh() -> Option<Self> {
+    pub(crate) async fn fresh() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let Some(server) = server().await else {
             assert!(std::env::var("CI").is_err(), "CI needs a PostgreSQL server to test with");
@@ -40,7 +40,7 @@ impl Postgres {
     }
 
     /// Its URL.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let (server, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
         let (base, _) = server.rsplit_once('/').expect("the URL names a database");
         let mark = if query.is_empty() { "" } else { "?" };
@@ -48,7 +48,7 @@ impl Postgres {
     }
 
     /// Runs SQL on the server, outside this database.
-    pub async fn administer(&self, sql: String) {
+    pub(crate) async fn administer(&self, sql: String) {
         let mut connection = PgConnection::connect(&self.server).await.expect("the server answers");
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("it does as it is told");
     }
