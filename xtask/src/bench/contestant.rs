@@ -142,8 +142,9 @@ impl Contestant {
                 self.run_ratchet(rung, jobs, &place, (runtime, *rate), ground, limit)
             }
             Kind::Peer { module, mode } => {
-                let (budget_s, n) = (options.budget_seconds(), jobs);
-                let request = json!({ "mode": mode, "rung": rung, "n": n, "place": place, "budget_s": budget_s });
+                let budget = options.budget_seconds();
+                let mut request = json!({ "mode": mode, "rung": rung, "place": place });
+                (request["n"], request["budget_s"]) = (json!(jobs), json!(budget));
                 ground.peers.as_ref().map_err(missing)?.measure(module, &request, limit)
             }
         };
@@ -172,7 +173,7 @@ impl Contestant {
         let count = jobs.to_string();
         let on = ["--runtime", runtime];
         match rung {
-            "A" | "B" => {
+            "A" | "B2" => {
                 let work = if rung == "A" { "nothing" } else { "sort" };
                 let load = ["bench", "load", "--work", work, "--jobs", &count];
                 instance.run(&[&load[..], &on].concat(), limit)?;

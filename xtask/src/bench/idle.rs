@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::failure::{Failure, Result, While};
-use crate::project::Project;
 
 use super::contestant::{DATABASE, Store, fresh_file};
 use super::options::Options;
@@ -44,7 +43,7 @@ struct Usage {
 ///
 /// # Errors
 /// When it does not start or stays.
-pub(super) fn run(_project: &Project, options: &Options, machine: &Machine) -> Result {
+pub(super) fn run(options: &Options, machine: &Machine) -> Result {
     let workplace = Workplace::make()?;
     let postgres = Postgres::start(workplace.path());
     let seconds = options.idle_seconds();

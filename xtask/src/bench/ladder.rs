@@ -103,8 +103,8 @@ fn rungs() -> Vec<Rung> {
         },
         Rung {
             benchmark: "jobs",
-            letter: "B",
-            title: "Jobs of JavaScript, with schemas on both sides",
+            letter: "B2",
+            title: "Jobs of JavaScript, each in a fresh context, with schemas on both sides",
             jobs: 50_000,
             columns: PER_SECOND,
             contestants: [("quickjs", SqliteFull), ("quickjs", Postgres), ("boa", SqliteFull)]
@@ -112,6 +112,14 @@ fn rungs() -> Vec<Rung> {
                 .into_iter()
                 .chain(tuned())
                 .collect(),
+        },
+        Rung {
+            benchmark: "jobs",
+            letter: "B",
+            title: "Jobs of JavaScript without isolation, which Ratchet does not offer",
+            jobs: 50_000,
+            columns: PER_SECOND,
+            contestants: tuned().into(),
         },
         Rung {
             benchmark: "jobs",

@@ -1,9 +1,16 @@
-//! Subcommand: cargo xtask bench [--quick] [--runs COUNT] [--jobs COUNT] [--only TEXT] [NAME…]
+//! Subcommand: cargo xtask bench [OPTION…] [NAME…]
 //!
 //! `processes`, `calls`, `tasks` and `runtimes` are bench targets of the host. `queue`, `jobs` and
 //! `latency` are ladders: the same work done by Ratchet and by what people use today, in turn, on
 //! one machine; every run ends in a check that each job ran exactly once, and a run that fails it
-//! has no number. `idle` looks at a server that has nothing to do.
+//! has no number. `idle` looks at a server that has nothing to do. The options are for these:
+//!
+//! - `--quick`: small numbers and one run, to see that it works
+//! - `--runs COUNT`: runs that count, 5 if not given; one more before them does not
+//! - `--jobs COUNT`: jobs of one run, instead of as many as the rung has
+//! - `--idle-seconds COUNT`: how long the idle server is looked at, 60 if not given
+//! - `--only TEXT`: only systems with this in their name, or rungs with it in their title
+//! - `--built FOLDER`: measures the build in this folder instead of making one
 
 mod contestant;
 mod environment;
@@ -25,7 +32,7 @@ use options::Options;
 
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     name: "bench",
-    usage: "[--quick] [--runs COUNT] [--jobs COUNT] [--only TEXT] [NAME…]",
+    usage: "[OPTION…] [NAME…]",
     summary: "Measures an optimised build: processes, calls, tasks, runtimes; and against what \
               others use: queue, jobs, latency, idle",
     run,
@@ -52,7 +59,7 @@ fn run(project: &Project, arguments: Vec<String>) -> Result {
         report::print(&environment::describe(project)?)?;
         ladder::run(project, &options, &machine)?;
         if options.wants("idle") {
-            idle::run(project, &options, &machine)?;
+            idle::run(&options, &machine)?;
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! What the command line of `bench` asks for.
 
+use std::path::PathBuf;
+
 use crate::failure::{Failure, Result};
 
 use super::{TARGETS, ladder};
@@ -9,8 +11,8 @@ use super::{TARGETS, ladder};
 pub(super) struct Options {
     /// Small numbers and one run: shows that it works, measures nothing.
     pub(super) quick: bool,
-    /// A build without optimisation, for trying out the benchmark itself.
-    pub(super) dev: bool,
+    /// A folder with a build that is measured as it is, instead of one of what is here.
+    pub(super) built: Option<PathBuf>,
     /// Runs that count; as many as the rung has if none is given.
     runs: Option<usize>,
     /// Jobs of a burn-down; as many as the rung has if none is given.
@@ -37,13 +39,13 @@ impl Options {
             };
             match argument.as_str() {
                 "--quick" => options.quick = true,
-                "--dev" => options.dev = true,
+                "--built" => options.built = Some(value()?.into()),
                 "--runs" => options.runs = Some(number(argument, &value()?)?),
                 "--jobs" => options.jobs = Some(number(argument, &value()?)?),
                 "--idle-seconds" => options.idle_seconds = Some(number(argument, &value()?)?),
                 "--only" => options.only = Some(value()?),
                 option if option.starts_with('-') => {
-                    let known = "--quick, --dev, --runs, --jobs, --idle-seconds, --only";
+                    let known = "--quick, --built, --runs, --jobs, --idle-seconds, --only";
                     let message = format!("`bench` has no option `{option}`, only {known}");
                     return Err(Failure::usage(message));
                 }

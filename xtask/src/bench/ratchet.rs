@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::failure::{Result, While};
+use crate::failure::{Failure, Result, While};
 use crate::process;
 use crate::project::{HOST, Project};
 
@@ -22,23 +22,34 @@ pub(super) struct Machine {
     plugin: PathBuf,
 }
 
-/// Builds the host, all plugins, and the one that measures.
+/// Builds the host, all plugins, and the one that measures; or takes the build that is named.
 ///
 /// # Errors
-/// When they cannot be built.
+/// When they cannot be built, or are not where they were said to be.
 pub(super) fn build(project: &Project, options: &Options) -> Result<Machine> {
-    let mut build = process::cargo(&project.root);
-    build.args(["build", "--package", HOST, "--package", FIXTURE]);
-    for plugin in project.plugins() {
-        build.args(["--package", &plugin.name]);
-    }
-    if !options.dev {
-        build.arg("--release");
-    }
-    process::run(&mut build)?;
-    let folder = project.artifacts(!options.dev);
+    let folder = match &options.built {
+        Some(folder) => {
+            let folder = folder.canonicalize();
+            folder.while_doing("`--built` names no folder")?
+        }
+        None => {
+            let mut build = process::cargo(&project.root);
+            build.args(["build", "--release", "--package", HOST, "--package", FIXTURE]);
+            for plugin in project.plugins() {
+                build.args(["--package", &plugin.name]);
+            }
+            process::run(&mut build)?;
+            project.artifacts(true)
+        }
+    };
     let plugin = folder.join(format!("lib{}.so", FIXTURE.replace('-', "_")));
-    Ok(Machine { ratchet: folder.join("ratchet"), plugin })
+    let machine = Machine { ratchet: folder.join("ratchet"), plugin };
+    for file in [&machine.ratchet, &machine.plugin] {
+        if !file.is_file() {
+            return Err(Failure::new(format!("{} is not there", file.display())));
+        }
+    }
+    Ok(machine)
 }
 
 /// How one instance is set up.
