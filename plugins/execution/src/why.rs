@@ -13,6 +13,7 @@ mod words;
 use ratchet_plugin_api::model::{Explanation, JobStatus, Timestamp};
 use ratchet_plugin_api::services::{HostState, Situation};
 
+pub(crate) use words::span;
 use words::{ago, at, attempt};
 
 /// Whether the JavaScript runtime that a job's task needs is there.

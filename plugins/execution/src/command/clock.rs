@@ -6,6 +6,8 @@ use jiff::tz::TimeZone;
 use ratchet_plugin_api::model::Timestamp;
 use ratchet_plugin_api::{Error, Result};
 
+use crate::why::span;
+
 /// The present time and the time zone that times are shown in.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
@@ -131,18 +133,6 @@ pub(super) fn read_milliseconds(option: &str, text: &str) -> Result<u64> {
         Error::invalid(format!("{option} is `{text}`; it is a duration such as 90s, 5m, 1h30m, 7d"))
     })?;
     Ok(u64::try_from(read.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// A duration in its largest unit that is not too coarse.
-pub(super) fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0 => format!("{} ms", duration.as_millis()),
-        1..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} min", seconds / 60),
-        7_200..=172_799 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }
 
 /// How long something took, with three digits that count.

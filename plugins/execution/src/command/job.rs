@@ -6,11 +6,11 @@ use ratchet_plugin_api::model::{self, FilterOp, ListQuery};
 use ratchet_plugin_api::shell::{Shell, ShellCommand};
 use ratchet_plugin_api::{Result, command};
 
-use super::clock::span;
 use super::query::{Asked, key};
 use super::table::Facts;
 use super::{Services, View, show};
 use crate::Execution;
+use crate::why::span;
 
 /// Lists jobs, the newest first.
 #[command(name = "job list")]

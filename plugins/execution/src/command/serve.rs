@@ -8,9 +8,9 @@ use ratchet_plugin_api::shell::{Shell, ShellCommand};
 use ratchet_plugin_api::{Call, Result, command};
 use serde::Serialize;
 
-use super::clock::span;
 use super::{Services, View, count};
 use crate::Execution;
+use crate::why::span;
 
 /// The longest time in which to find out what the ready line says.
 const LOOK_AROUND: Duration = Duration::from_secs(5);

@@ -5,10 +5,11 @@ use ratchet_plugin_api::model::{
 };
 
 use super::View;
-use super::clock::{span, took};
+use super::clock::took;
 use super::count;
 use super::style::printable;
 use super::table::{Cell, Facts, Table};
+use crate::why::span;
 
 /// Jobs as a table, with how many there are in all.
 pub(super) fn jobs(listing: &Listing<Job>, view: &View) -> String {

@@ -76,6 +76,7 @@ impl Schedules {
         spec.overlap = request.overlap.unwrap_or(spec.overlap);
         spec.outputs = request.outputs.unwrap_or(spec.outputs);
         spec.metadata = request.metadata.unwrap_or(spec.metadata);
+        Clockwork::new(&spec.timing, &spec.timezone)?;
         if called {
             self.check_call(&spec).await?;
         }

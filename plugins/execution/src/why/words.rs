@@ -32,13 +32,14 @@ pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
 
 /// A duration in its largest unit that is not too coarse: `90 s`, `4 min`, `3 h`, `2 d`.
 pub(crate) fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
+    let milliseconds = duration.as_millis();
+    let seconds = (milliseconds + 500) / 1_000;
     match seconds {
-        0 => format!("{} ms", duration.as_millis()),
-        1..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} min", seconds / 60),
-        7_200..=172_799 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
+        _ if milliseconds < 1_000 => format!("{milliseconds} ms"),
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", (seconds + 30) / 60),
+        7_200..=172_799 => format!("{} h", (seconds + 1_800) / 3_600),
+        _ => format!("{} d", (seconds + 43_200) / 86_400),
     }
 }
 
