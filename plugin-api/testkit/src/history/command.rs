@@ -1,6 +1,9 @@
 //! The language.
 
 use ratchet_plugin_api::model::Priority;
+use ratchet_plugin_api::services::Verdict;
+
+use crate::contract;
 
 /// What happens to a queue, in order.
 pub type History = Vec<Command>;
@@ -114,6 +117,20 @@ pub enum Ending {
     Cancelled,
     /// It was not begun.
     Released,
+}
+
+impl Ending {
+    /// What is told to a store.
+    pub(super) fn verdict(self) -> Verdict {
+        match self {
+            Self::Completed => contract::done(),
+            Self::Failed => contract::failure(),
+            Self::Retry(minutes) => contract::retry(u64::from(minutes) * 60_000),
+            Self::Crash => contract::crash(),
+            Self::Cancelled => Verdict::Cancelled(contract::thrown()),
+            Self::Released => Verdict::Released,
+        }
+    }
 }
 
 /// Limits there are: at the same time, and in two minutes.

@@ -8,7 +8,7 @@ use ratchet_plugin_api::model::{
 };
 use ratchet_plugin_api::services::{
     AcceptJobs, Acceptance, ClaimJobs, ClaimedJob, JobPatch, JobStore, PutTask, Settlement,
-    TaskStore, Verdict,
+    TaskStore,
 };
 
 use super::Database;
@@ -319,7 +319,7 @@ impl<D: Database> Player<D> {
             .collect();
         let settlements = |claimed: fn(&Attempt) -> &ClaimedJob| -> Vec<Settlement> {
             let each = picked.iter().map(|(attempt, ending)| {
-                contract::settlement(attempt.host, claimed(attempt), verdict(*ending))
+                contract::settlement(attempt.host, claimed(attempt), ending.verdict())
             });
             each.collect()
         };
@@ -336,7 +336,7 @@ impl<D: Database> Player<D> {
             return Ok(());
         };
         let settlement =
-            |claimed| contract::settlement(attempt.host, claimed, verdict(Ending::Completed));
+            |claimed| contract::settlement(attempt.host, claimed, Ending::Completed.verdict());
         let (store, real) = (std::sync::Arc::clone(&self.real.jobs), settlement(&attempt.real));
         abandon(patience, async move { store.settle(vec![real]).await }).await;
         self.real = self.database.open().await;
@@ -425,17 +425,6 @@ fn text(error: ratchet_plugin_api::Error) -> String {
 
 fn in_minutes(minutes: u8) -> Duration {
     Duration::from_secs(u64::from(minutes) * 60)
-}
-
-fn verdict(ending: Ending) -> Verdict {
-    match ending {
-        Ending::Completed => contract::done(),
-        Ending::Failed => contract::failure(),
-        Ending::Retry(minutes) => contract::retry(u64::from(minutes) * 60_000),
-        Ending::Crash => contract::crash(),
-        Ending::Cancelled => Verdict::Cancelled(contract::thrown()),
-        Ending::Released => Verdict::Released,
-    }
 }
 
 /// Begins something and goes away.

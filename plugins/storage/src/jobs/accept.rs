@@ -182,7 +182,8 @@ fn accepted(draft: &Draft<'_>) -> Acceptance {
 async fn count_waiting(tx: &Tx, most: u64) -> Result<u64> {
     let most = i64::try_from(most).unwrap_or(i64::MAX - 1) + 1;
     let sql = "SELECT (SELECT COUNT(*) FROM (SELECT 1 AS x FROM jobs LIMIT $1 + \
-        (SELECT COUNT(*) FROM jobs WHERE hold = 6)) y) - (SELECT COUNT(*) FROM jobs WHERE hold = 6)";
+        (SELECT COUNT(*) FROM jobs WHERE hold = 6)) y) - \
+        (SELECT COUNT(*) FROM jobs WHERE hold = 6)";
     Ok(query_number(tx, sql, [most.into()]).await?.max(0).unsigned_abs())
 }
 

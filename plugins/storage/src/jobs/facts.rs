@@ -23,8 +23,8 @@ pub(super) struct TaskFacts {
     paused_until: Option<i64>,
 }
 
-const TASK: &str = "SELECT number, id, name, checksum, enabled, removed_at IS NOT NULL, paused, paused_until \
-     FROM tasks WHERE";
+const TASK: &str = "SELECT number, id, name, checksum, enabled, removed_at IS NOT NULL, \
+     paused, paused_until FROM tasks WHERE";
 
 impl TaskFacts {
     fn read(row: &QueryResult) -> Result<Self> {
