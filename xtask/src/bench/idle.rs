@@ -12,7 +12,7 @@ use super::contestant::{DATABASE, Store, fresh_file};
 use super::options::Options;
 use super::postgres::Postgres;
 use super::ratchet::{Machine, Setup};
-use super::report::{self, grouped};
+use super::report;
 use super::workplace::{Server, Workplace};
 
 /// Schedules that wait.
@@ -121,14 +121,14 @@ fn look(
     };
     let workers = &after[1..];
     let mib = |kb: u64| format!("{:.1} MiB", kb as f64 / 1024.0);
-    let each: Vec<_> = workers.iter().map(|worker| mib(worker.proportional_kb)).collect();
+    let held = |usage: &Usage| {
+        format!("{} resident, {} proportional", mib(usage.resident_kb), mib(usage.proportional_kb))
+    };
+    let each: Vec<_> = workers.iter().map(held).collect();
     Ok(format!(
-        "| {name} | {percent:.2} % | {} resident, {} proportional | {}: {} proportional | \
-         {a_second} |",
-        mib(after[0].resident_kb),
-        mib(after[0].proportional_kb),
-        grouped(workers.len() as f64),
-        if each.is_empty() { "none".to_owned() } else { each.join(", ") },
+        "| {name} | {percent:.2} % | {} | {} | {a_second} |",
+        held(&after[0]),
+        if each.is_empty() { "none".to_owned() } else { each.join("; ") },
     ))
 }
 

@@ -101,7 +101,7 @@ pub(super) fn print(text: &str) -> Result {
 }
 
 /// A whole number in groups of three digits.
-pub(super) fn grouped(value: f64) -> String {
+fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = if value < 0.0 { "-".to_owned() } else { String::new() };
     for (index, digit) in digits.chars().enumerate() {
