@@ -16,7 +16,10 @@ use support::Postgres;
 /// The last database that was made, and what keeps it there. It is closed before the next one is
 /// opened, since a server lets only so many connections in.
 #[derive(Clone, Default)]
-struct Last(Arc<Mutex<Option<(Arc<Storage>, Kept)>>>);
+struct Last(Arc<Mutex<Option<Opened>>>);
+
+/// A store that is open.
+type Opened = (Arc<Storage>, Kept);
 
 /// What goes when a database is not needed any more: its folder, or itself.
 type Kept = Option<Box<dyn Send>>;
