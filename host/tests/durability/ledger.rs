@@ -11,6 +11,9 @@ use crate::farm::Farm;
 /// Items of one page.
 const PAGE: usize = 1000;
 
+/// Microseconds below which a lost attempt cannot have been with a worker.
+const NEVER_BEGUN_US: u64 = 500;
+
 /// All jobs and all executions.
 pub(crate) struct Ledger {
     jobs: Vec<Value>,
@@ -48,6 +51,17 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 fn time(value: &Value, key: &str) -> Option<i64> {
     let time: Timestamp = value[key].as_str()?.parse().ok()?;
     Some(time.as_microseconds())
+}
+
+/// Whether so many attempts were lost that the job is rightly given up. One that was sent to a
+/// worker which was gone already has not cost the worker, and must not count.
+fn lost_too_often(executions: &[&Value]) -> bool {
+    let lost = executions.iter().filter(|it| text(&it["error"], "kind") == "worker_lost");
+    let ran = lost.filter(|it| {
+        let took = it["duration_us"].as_u64().unwrap_or_default();
+        text(&it["error"], "class") == "HostLost" || took >= NEVER_BEGUN_US
+    });
+    ran.count() > 3
 }
 
 impl Ledger {
@@ -108,13 +122,17 @@ impl Ledger {
     fn fault(&self, job: &Value, task: &str, executions: &[&Value]) -> Option<String> {
         let status = text(job, "status");
         let completed = executions.iter().filter(|it| text(it, "status") == "completed").count();
-        let lost = job["crashes"].as_u64().unwrap_or_default() > 3;
+        let lost = lost_too_often(executions);
         let right = match task {
             "doomed" => status == "failed",
             _ => status == "completed" || (status == "failed" && lost),
         };
         if !right {
-            return Some(format!("it is {status}: {}", job["error"]));
+            let attempts: Vec<String> = executions
+                .iter()
+                .map(|it| format!("{} after {} us", text(&it["error"], "class"), it["duration_us"]))
+                .collect();
+            return Some(format!("it is {status}: {}; {}", job["error"], attempts.join(", ")));
         }
         if completed != usize::from(status == "completed") {
             return Some(format!("it is {status} and has {completed} completed executions"));
