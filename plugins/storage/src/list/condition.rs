@@ -70,6 +70,11 @@ impl Bound {
     ) -> Result<Condition> {
         let operands = operands(filter, field)?;
         let expression = self.expression(field, arm);
+        if field.sql(arm).starts_with("CAST(NULL") {
+            // Nothing passes what compares, and everything is not equal to anything.
+            let negative = matches!(filter.op, FilterOp::Ne | FilterOp::NotIn);
+            return Ok(if negative { Condition::Always } else { Condition::Never });
+        }
         match field.kind {
             Kind::Word { count, codes, .. } => {
                 let wanted = places(filter.op, &operands, count);
@@ -77,6 +82,15 @@ impl Bound {
             }
             Kind::Truth => {
                 let wanted = places(filter.op, &operands, 2);
+                let always = match field.sql(arm) {
+                    "FALSE" => Some(0),
+                    "TRUE" => Some(1),
+                    _ => None,
+                };
+                if let Some(always) = always {
+                    let passes = wanted.contains(&always);
+                    return Ok(if passes { Condition::Always } else { Condition::Never });
+                }
                 Ok(match wanted.as_slice() {
                     [] => Condition::Never,
                     [0] => Condition::Sql(format!("NOT ({expression})")),

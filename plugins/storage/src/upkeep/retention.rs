@@ -18,8 +18,10 @@ const STEP: i64 = 200;
 /// Milliseconds of a day.
 const DAY_MS: u64 = 86_400_000;
 
-/// Ended jobs, and executions that are of no job, with the oldest first.
-const JOBS: &str = "SELECT number FROM job_history WHERE finished_at < $1 \
+/// Ended jobs whose results are where they should be, and executions that are of no job, with the
+/// oldest first.
+const JOBS: &str = "SELECT number FROM job_history WHERE finished_at < $1 AND NOT EXISTS (\
+    SELECT 1 FROM deliveries d WHERE d.job = job_history.number AND d.status = 0) \
     ORDER BY finished_at, number LIMIT $2";
 const EXECUTIONS: &str = "SELECT number FROM executions WHERE finished_at < $1 AND job IS NULL \
     ORDER BY finished_at, number LIMIT $2";
