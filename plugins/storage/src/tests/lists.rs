@@ -42,8 +42,8 @@ const TRUTHS: [&str; 2] = ["true", "false"];
 fn task(place: usize, name: &str) -> PutTask {
     let mut definition = definition(name, "1");
     definition.id = Some(Id::from_u128(1_000 + place as u128));
-    definition.label = (place % 2 == 0).then(|| format!("Label {place}"));
-    definition.description = (place % 3 == 0).then(|| "does a thing".to_owned());
+    definition.label = (place.is_multiple_of(2)).then(|| format!("Label {place}"));
+    definition.description = (place.is_multiple_of(3)).then(|| "does a thing".to_owned());
     definition.tags = ["math", "Net", "x"].iter().take(place % 4).map(|&tag| tag.into()).collect();
     let enabled = Some(true);
     PutTask { task: None, definition, enabled, if_checksum: None, note: None }
@@ -55,7 +55,7 @@ fn job(place: usize) -> NewJob {
         task: Id::from_u128(1_000 + (place % NAMES.len()) as u128),
         input: Json::from_trusted("{}"),
         priority: Priority::ALL[place % 4],
-        delay_ms: if place % 5 == 0 { 3_600_000 } else { 0 },
+        delay_ms: if place.is_multiple_of(5) { 3_600_000 } else { 0 },
         not_before: None,
         lifetime_ms: None,
         timeout_ms: None,
@@ -109,7 +109,7 @@ async fn end(store: &impl JobStore, place: usize) {
     for claimed in store.claim(ClaimJobs { host, max: 1 }).await.unwrap().jobs {
         let error = TaskError {
             kind: FailureKind::Thrown,
-            class: if place % 2 == 0 { "TypeError" } else { "Weird_Error" }.into(),
+            class: if place.is_multiple_of(2) { "TypeError" } else { "Weird_Error" }.into(),
             message: format!("100% wrong in {place}"),
             stack: Vec::new(),
             violations: Vec::new(),

@@ -215,7 +215,7 @@ async fn results_from_elsewhere_are_executions() {
 
         let query = ListQuery::default().filter("has_error", FilterOp::Eq, true);
         let found = ExecutionStore::list(store, query).await.unwrap();
-        assert_eq!(found.items, [failed.clone()]);
+        assert_eq!(found.items, std::slice::from_ref(&failed));
         let stats = ExecutionStore::stats(store).await.unwrap();
         assert_eq!((stats.completed, stats.failed, stats.last_24h), (1, 1, 2));
         assert_eq!(stats.average_duration_ms, Some(1.5));

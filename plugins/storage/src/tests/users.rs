@@ -99,7 +99,7 @@ async fn sessions_end_by_time_by_hand_and_with_the_password() {
         assert!(UserStore::get(store, key()).await.unwrap().last_login_at.is_some());
         assert_eq!(store.by_session("s1".into()).await.unwrap().session.unwrap(), first);
         assert_eq!(reason(store.by_session("s2".into()).await), "session.expired");
-        assert_eq!(store.sessions(key()).await.unwrap(), [first.clone()]);
+        assert_eq!(store.sessions(key()).await.unwrap(), std::slice::from_ref(&first));
         assert_eq!(store.end_sessions(key(), Some(first.id)).await.unwrap(), 1);
         assert_eq!(reason(store.by_session("s1".into()).await), "session.unknown");
 
