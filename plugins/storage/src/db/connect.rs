@@ -12,9 +12,8 @@ use sqlx::postgres::PgSslMode;
 use super::error::storage_error;
 use crate::config::{DatabaseConfig, SslMode, Synchronous};
 
-/// Connections of PostgreSQL that write, and one that listens for changes.
+/// Connections of PostgreSQL that write. One more listens for changes.
 pub(super) const LANES: u32 = 3;
-const WRITERS: u32 = LANES + 1;
 
 /// How long whoever writes waits for a connection before it looks whether it is still wanted.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -153,12 +152,12 @@ pub(crate) async fn connect(place: &Place, config: &DatabaseConfig) -> Result<Co
             let suspects = Arc::<Suspects>::default();
             let mut write = server(url, config, &suspects);
             write
-                .max_connections(WRITERS)
-                .min_connections(config.min_connections.min(WRITERS))
+                .max_connections(LANES)
+                .min_connections(config.min_connections.min(LANES))
                 .acquire_timeout(PATIENCE.min(Duration::from_secs(config.connection_timeout)));
             let write = Database::connect(write).await.map_err(storage_error)?;
             let mut read = server(url, config, &suspects);
-            let readers = config.max_connections.saturating_sub(WRITERS).max(2);
+            let readers = config.max_connections.saturating_sub(LANES + 1).max(2);
             read.max_connections(readers).min_connections(config.min_connections.min(readers));
             let read = Database::connect(read).await.map_err(storage_error)?;
             Ok(Connections { read, write, suspects })

@@ -117,6 +117,12 @@ impl Db {
         &self.connections.read
     }
 
+    /// The connection that writes to a file of SQLite, for tests that set it limits.
+    #[cfg(test)]
+    pub(crate) fn write_connection(&self) -> &DatabaseConnection {
+        &self.connections.write
+    }
+
     /// The way to write.
     pub(crate) fn writer(&self) -> &Writer {
         &self.writer
@@ -197,7 +203,9 @@ impl Db {
     pub(crate) async fn close(&self) {
         self.watch.stop();
         for connection in [&self.connections.write, &self.connections.read] {
-            let _ = connection.close_by_ref().await;
+            // One that is half open would be waited for in vain.
+            let closing = connection.close_by_ref();
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), closing).await;
         }
     }
 }

@@ -14,7 +14,7 @@ use ratchet_plugin_api::services::Change;
 use ratchet_plugin_api::{Result, Stream};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
 
@@ -232,7 +232,11 @@ async fn listen(watch: Arc<Watch>, connection: DatabaseConnection) {
 async fn hear(watch: &Watch, connection: &DatabaseConnection) -> Result<()> {
     let failed = |error| storage_error(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))));
     let pool = connection.get_postgres_connection_pool();
-    let mut listener = PgListener::connect_with(pool).await.map_err(failed)?;
+    // A pool of its own: one that is half open would be waited for when it is given back.
+    let options = (*pool.connect_options()).clone();
+    let own = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(5));
+    let own = own.connect_with(options).await.map_err(failed)?;
+    let mut listener = PgListener::connect_with(&own).await.map_err(failed)?;
     listener.listen(CHANNEL).await.map_err(failed)?;
     // Whatever was told while nobody listened.
     watch.hear(ANYTHING);

@@ -8,6 +8,7 @@ mod connecting;
 mod explain;
 mod lists;
 mod stores;
+mod trouble;
 mod upkeep;
 mod users;
 

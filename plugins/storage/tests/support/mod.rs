@@ -47,6 +47,24 @@ impl Postgres {
         format!("{base}/{}{mark}{query}", self.name)
     }
 
+    /// Its name.
+    pub(crate) fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// Where the server listens, if it is at the usual port of this machine.
+    pub(crate) fn address(&self) -> Option<String> {
+        let address = "127.0.0.1:5432";
+        std::net::TcpStream::connect(address).is_ok().then(|| address.to_owned())
+    }
+
+    /// Its URL by way of another address, unencrypted.
+    pub(crate) fn url_at(&self, address: std::net::SocketAddr) -> String {
+        let user = self.server.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+        let user = user.map_or("postgres", |(user, _)| user);
+        format!("postgres://{user}@{address}/{}?sslmode=disable", self.name)
+    }
+
     /// Runs SQL on the server, outside this database.
     pub(crate) async fn administer(&self, sql: String) {
         let mut connection = PgConnection::connect(&self.server).await.expect("the server answers");
