@@ -150,7 +150,7 @@ fn a_command_loads_what_it_needs_and_no_more() {
     1 a.engine fetch=a.fetch
     0 a.file
     0 a.stdio
-    1 a.kit engine=a.engine sink=a.file/file
+    2 a.kit engine=a.engine sink=a.file/file
     ");
 }
 
