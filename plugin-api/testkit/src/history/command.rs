@@ -94,7 +94,7 @@ pub struct Draft {
     pub key: Option<u8>,
     /// Minutes the key stands for it; none for as long as it has not ended.
     pub window: Option<u8>,
-    /// What it shares a limit with, one of [`LIMITERS`].
+    /// What it shares a limit with, one of `LIMITERS`.
     pub limiter: Option<u8>,
     /// Jobs it depends on.
     pub depends_on: Vec<usize>,
