@@ -2,7 +2,7 @@
 //!
 //! Who should read this: authors of plugins that read tasks from files, such as registries. A task
 //! is a [`Tree`] of files, on disk or in a ZIP archive, and [`definition`] reads it into the form
-//! tasks are kept in, with a [`Diagnostic`] for everything that is not as it should be. [`scan`]
+//! tasks are kept in, with a [`Diagnostic`] for everything that is not as it should be. `scan`
 //! does so with every task below a path, where one bad task never hides the others.
 //!
 //! Nothing that is read is trusted: files are bounded, archives are refused when they try to be
