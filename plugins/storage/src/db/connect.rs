@@ -23,6 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(2);
 
+/// Rows that a connection of SQLite may be ahead of whoever reads them. Each time it has to wait,
+/// two threads change places.
+const ROWS: usize = 1024;
+
 /// The URL in force when there is none in the configuration.
 const DEFAULT_URL: &str = "sqlite::memory:";
 
@@ -182,7 +186,9 @@ fn memory(config: &DatabaseConfig) -> ConnectOptions {
         .min_connections(1)
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
-        .map_sqlx_sqlite_opts(|sqlite| sqlite.in_memory(true).foreign_keys(false));
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite.in_memory(true).foreign_keys(false).row_buffer_size(ROWS)
+        });
     options
 }
 
@@ -206,6 +212,7 @@ fn file(path: &Path, config: &DatabaseConfig, writes: bool) -> ConnectOptions {
             .filename(&path)
             .create_if_missing(writes)
             .foreign_keys(false)
+            .row_buffer_size(ROWS)
             .busy_timeout(busy)
             .pragma("cache_size", cache.clone());
         if writes {
